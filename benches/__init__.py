@@ -1,0 +1,1 @@
+"""Bench files that ship: `hil run ... --bench NAME` finds NAME.toml here."""

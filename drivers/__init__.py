@@ -1,0 +1,1 @@
+"""Real instruments, one a file."""

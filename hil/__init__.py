@@ -1,0 +1,1 @@
+"""hil: write a memristor measurement once; run it on simulated, virtual and real benches."""

@@ -1,0 +1,401 @@
+"""The bench: what a protocol talks to, be it simulated, virtual or real.
+
+A bench has cells, means to drive and read them, limits and a clock. What every bench does alike
+stands here: comparing a program with limits and abilities, booking stress, leaving safe. What a
+kind of bench does in its own way are the five methods with an underscore that it must write.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.clock import Clock
+from hil.errors import ConfigError, LimitExceeded, NotSupported
+from hil.limits import Cost, Ledger, Limits, check_limits
+from hil.program import Look, Phase, Program
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+Kind = Literal["physics", "virtual", "hardware"]
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bench can do; anything else raises NotSupported.
+
+    Attributes
+    ----------
+    current_limit : str
+        How far a current limit is kept: "regulated" by the source, by a "series" resistor, only
+        "watched" (seen afterwards), or "none".
+    parallel : bool
+        Whether all cells get a program at the same time, or one after the other.
+    gate, schemes, exact_timing :
+        Select gates, array schemes, timing guaranteed by the hardware.
+    time_step_s : float
+        Resolution of segment durations (s); 0 for any.
+    """
+
+    current_limit: Literal["regulated", "series", "watched", "none"] = "none"
+    parallel: bool = False
+    gate: bool = False
+    schemes: tuple[str, ...] = ()
+    exact_timing: bool = False
+    time_step_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a bench: rows x columns of them, numbered row by row from 0."""
+
+    rows: int = 1
+    columns: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.columns < 1:
+            raise ConfigError(f"a bench has at least one cell, not {self.rows} x {self.columns}")
+
+    def __len__(self) -> int:
+        return self.rows * self.columns
+
+    @cached_property
+    def indices(self) -> Indices:
+        """All cells, (cells,) int64."""
+        return np.arange(len(self))
+
+    def name(self, cell: int) -> str:
+        """Name a cell as people do: cell 3, or R2C5 (from 1) in an array."""
+        if self.rows == 1 or self.columns == 1:
+            return f"cell {cell}"
+        return f"R{cell // self.columns + 1}C{cell % self.columns + 1}"
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What lies under the probes."""
+
+    device: str = ""
+    """Wafer, die and device: W3/D14/R2C5. Empty for a simulated device without a name."""
+    stack: str = ""
+    area_m2: float | None = None
+    formed: bool = False
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What was measured while a program ran.
+
+    Attributes
+    ----------
+    time_s : (readings, cells) float64
+        Bench time at the end of each measured segment.
+    source_v : (readings, cells) float64
+        Open-circuit voltage as programmed.
+    voltage_v, current_a : (readings, cells) float64
+        Voltage at the cell and current through it.
+    limited : (readings, cells) bool
+        Whether the source was holding its current limit.
+    status : (readings, cells) int64
+        The instrument's own status word; on physics bit 0 is limited, bit 1 over range.
+    look : (readings,) int8
+        Which read each belongs to (`hil.program.Look`).
+    """
+
+    time_s: Floats
+    source_v: Floats
+    voltage_v: Floats
+    current_a: Floats
+    limited: NDArray[np.bool_]
+    status: Indices
+    look: NDArray[np.int8]
+
+    @cached_property
+    def conductance_s(self) -> Floats:
+        """Conductance of each read, (reads, cells), zero subtracted where the read has one (S).
+
+        G = (mean I_V - I_0) / (mean V_V - V_0), NaN where a read has no voltage.
+        """
+        current_a, voltage_v = self.current_a, self.voltage_v
+        if len(self.look) > 1 and (self.look != _FIRST).any():
+            current_a, voltage_v = self._per_read(current_a), self._per_read(voltage_v)
+        unknown = np.full(current_a.shape, np.nan)
+        return np.divide(current_a, voltage_v, out=unknown, where=voltage_v != 0.0)
+
+    def _per_read(self, values: Floats) -> Floats:
+        starts = np.flatnonzero(self.look != Look.AGAIN)
+        zeroed = self.look == Look.ZERO
+        counted = np.where(zeroed[:, None], 0.0, values)
+        sums = np.add.reduceat(counted, starts, axis=0)
+        counts = np.add.reduceat((~zeroed).astype(float), starts)
+        zeros = np.where(zeroed[starts, None], values[starts], 0.0)
+        return sums / counts[:, None] - zeros
+
+
+_FIRST = int(Look.FIRST)
+
+
+class _Checked(NamedTuple):
+    """A program that passed, its cost, and what the bench made of it."""
+
+    program: Program
+    cost: Cost
+    prepared: Any
+
+
+REMEMBERED = 256
+"""How many programs a bench remembers as checked."""
+
+
+class Bench(ABC):
+    """Base of every bench.
+
+    A kind of bench must write `_open`, `_prepare`, `_apply`, `_duration_s`, `_make_safe` and
+    `_close`, and may write `_snapshot` and `_restore`. Use it as a context manager: on
+    every way out it goes to 0 V, then off, then closes.
+
+    Attributes
+    ----------
+    name, kind : str
+        What the bench is called, and whether it is physics, virtual or hardware.
+    cells, capabilities, limits, clock, sample, ledger :
+        What it has, can do, will not do, its time, what is under the probes and its stress.
+    source_ohm : float
+        Resistance between source and cell (ohm).
+    sets_at : int
+        Sign of the voltage that SETs the device under the probes.
+    """
+
+    kind: Kind = "physics"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cells: Cells,
+        capabilities: Capabilities,
+        limits: Limits,
+        clock: Clock,
+        sample: Sample,
+        source_ohm: float = 0.0,
+        sets_at: int = 1,
+        allow_unlimited_current: bool = False,
+    ) -> None:
+        self.name = name
+        self.cells = cells
+        self.capabilities = capabilities
+        self.limits = limits
+        self.clock = clock
+        self.sample = sample
+        self.source_ohm = source_ohm
+        self.sets_at = sets_at
+        self.allow_unlimited_current = allow_unlimited_current
+        self.ledger = Ledger(len(cells))
+        self._checked: dict[int, _Checked] = {}
+        self._is_open = False
+
+    def open(self) -> None:
+        """Connect, and bring everything to 0 V with the outputs as `_open` needs them."""
+        if not self._is_open:
+            self._open()
+            self._is_open = True
+
+    def close(self) -> None:
+        """Make safe, then disconnect; may be called twice and on a bench that failed to open."""
+        if self._is_open:
+            try:
+                self._make_safe()
+            finally:
+                self._is_open = False
+                self._close()
+
+    def make_safe(self) -> None:
+        """Bring every source to 0 V, then off."""
+        if self._is_open:
+            self._make_safe()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def check(self, program: Program, cells: Indices | None = None) -> Cost:
+        """Tell what a program would cost at worst, without sending anything.
+
+        Parameters
+        ----------
+        program : Program
+            One column for all cells, or as many as *cells*.
+        cells : (cells,) int64, optional
+            Which cells; all of them by default.
+
+        Raises
+        ------
+        LimitExceeded
+            The program, or the stress that the cells have had, is beyond a limit.
+        NotSupported
+            This bench cannot do what the program asks for.
+        """
+        cells = self.cells.indices if cells is None else cells
+        return self._check(program, cells).cost
+
+    def apply(self, program: Program, cells: Indices | None = None) -> Readings:
+        """Play a program once on each of *cells* and return what was measured.
+
+        The stress is booked before anything is sent, and stays booked whatever happens then.
+
+        Raises
+        ------
+        LimitExceeded, NotSupported
+            As `check` does; nothing was sent.
+        """
+        if not self._is_open:
+            raise ConfigError(f"bench {self.name} is not open; use it in a with statement")
+        cells = self.cells.indices if cells is None else cells
+        checked = self._check(program, cells)
+        self.ledger.book(cells, checked.cost.stress)
+        return self._apply(program, cells, checked.prepared)
+
+    def round_time(self, duration_s: float) -> float:
+        """Round a duration to what the bench resolves (s); `apply` never rounds by itself."""
+        step_s = self.capabilities.time_step_s
+        return duration_s if step_s == 0 else max(1, round(duration_s / step_s)) * step_s
+
+    def snapshot(self) -> bytes:
+        """Return everything that a physics bench needs to go on as if never stopped."""
+        return self._snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go back to a snapshot of the same bench."""
+        self._restore(snapshot)
+
+    @property
+    def can_snapshot(self) -> bool:
+        """Whether the state of the cells can be kept and brought back (physics only)."""
+        return type(self)._snapshot is not Bench._snapshot
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Connect to the instruments; sources at 0 V."""
+
+    @abstractmethod
+    def _prepare(self, program: Program, current_limit_a: float) -> Any:
+        """Turn a program into what this bench plays; pure, and done once for each program.
+
+        Raises NotSupported for what this bench or its device has no answer to. *current_limit_a*
+        is what to set, inf where the bench sets none.
+        """
+
+    @abstractmethod
+    def _apply(self, program: Program, cells: Indices, prepared: Any) -> Readings:
+        """Play a program that has been checked, prepared and booked."""
+
+    @abstractmethod
+    def _duration_s(self, program: Program, cells: Indices) -> float:
+        """Tell how long the program takes on this bench, all cells together (s)."""
+
+    @abstractmethod
+    def _make_safe(self) -> None:
+        """0 V first, then off."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Disconnect."""
+
+    def _snapshot(self) -> bytes:
+        raise NotSupported(f"bench {self.name} cannot keep the state of its cells")
+
+    def _restore(self, snapshot: bytes) -> None:
+        raise NotSupported(f"bench {self.name} cannot bring back a state of its cells")
+
+    def _check(self, program: Program, cells: Indices) -> "_Checked":
+        """Check a program, or remember that it was checked before; the budget is new each time."""
+        checked = self._checked.get(id(program))
+        if checked is None or checked.program is not program:
+            checked = self._check_anew(program)
+            if len(self._checked) >= REMEMBERED:
+                self._checked.clear()
+            self._checked[id(program)] = checked
+        if cells is not self.cells.indices:
+            self._refuse_cells(cells)
+        if program.columns not in (1, len(cells)):
+            raise ConfigError(f"a program for {program.columns} cells was given to {len(cells)}")
+        cost = checked.cost
+        self.ledger.refuse_beyond(self.limits.budget, cells, cost.stress)
+        if not self.capabilities.parallel and len(cells) != 1:
+            cost = msgspec.structs.replace(cost, duration_s=self._duration_s(program, cells))
+            return _Checked(program, cost, checked.prepared)
+        return checked
+
+    def _refuse_cells(self, cells: Indices) -> None:
+        if not cells.size:
+            raise ConfigError("a program was given to no cell")
+        if int(cells.view(np.uint64).max()) >= len(self.cells):  # negative ones are huge
+            raise ConfigError(f"bench {self.name} has cells 0 to {len(self.cells) - 1}")
+
+    def _check_anew(self, program: Program) -> "_Checked":
+        """Compare with limits and capabilities: what depends on the program alone."""
+        stress = check_limits(program, self.limits)
+        self._refuse_demands(program)
+        limit_a = self._current_limit_a(program)
+        volts = float(max(stress["highest_v"].max(), -stress["lowest_v"].min()))
+        through_a = volts / self.source_ohm if self.source_ohm > 0 else np.inf
+        regulated = self.capabilities.current_limit == "regulated"
+        current_a = min(limit_a, through_a) if regulated else through_a
+        if self.capabilities.current_limit == "series" and current_a > limit_a:
+            raise LimitExceeded(
+                f"{volts:.4g} V over {self.source_ohm:.4g} ohm in series is {current_a:.4g} A where "
+                f"{limit_a:.4g} A are allowed; take a larger resistor or a smaller voltage"
+            )
+        stress["energy_j"] *= min(current_a, limit_a)
+        duration_s = self._duration_s(program, self.cells.indices[: program.columns])
+        set_a = limit_a if regulated else np.inf
+        cost = Cost(duration_s, set_a, current_a, stress)
+        return _Checked(program, cost, self._prepare(program, set_a))
+
+    def _current_limit_a(self, program: Program) -> float:
+        """The least of the limits of all phases in the program and of what it asks for."""
+        phases = {Phase(p) for p in program.phase.tolist()}
+        allowed_a = min(self.limits.of(phase).current_a for phase in phases)
+        asked_a = program.demands.current_limit_a
+        if asked_a is None:
+            return allowed_a
+        if self.capabilities.current_limit == "none" and not self.allow_unlimited_current:
+            raise NotSupported(
+                f"bench {self.name} cannot limit a current; leave the limit out, or state "
+                "allow_unlimited_current = true in the bench file"
+            )
+        if asked_a > allowed_a:
+            raise LimitExceeded(
+                f"the program asks for a current limit of {asked_a:.4g} A where the bench's limits "
+                f"allow {allowed_a:.4g} A; nothing was sent"
+            )
+        return asked_a
+
+    def _refuse_demands(self, program: Program) -> None:
+        demands, can = program.demands, self.capabilities
+        if demands.gate_v is not None and not can.gate:
+            raise NotSupported(f"bench {self.name} has no gates; leave gate_v out")
+        if demands.scheme is not None and demands.scheme not in can.schemes:
+            has = ", ".join(can.schemes) or "none"
+            raise NotSupported(f"bench {self.name} has no scheme {demands.scheme!r}; it has {has}")
+        if demands.exact_timing and not can.exact_timing:
+            raise NotSupported(f"bench {self.name} cannot guarantee timing; it reports it instead")
+        step_s = can.time_step_s
+        if step_s > 0:
+            steps = program.duration_s / step_s
+            if (np.abs(steps - np.rint(steps)) > 1e-6).any():
+                raise NotSupported(
+                    f"bench {self.name} resolves {step_s:.4g} s; round durations with round_time"
+                )

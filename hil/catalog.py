@@ -1,0 +1,66 @@
+"""What there is, by name: what ships stands here, what others install is found by its entry points.
+
+Each catalog maps a name to ``"module:object"``, which is imported only when it is asked for. A
+package adds to one with an entry point of the group ``hil.protocols``, ``hil.models`` or
+``hil.benches``.
+"""
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from hil.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Names of one kind of thing and where each is to be imported from."""
+
+    group: str
+    what: str
+    shipped: dict[str, str] = field(default_factory=dict)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.shipped or name in self._installed()
+
+    def names(self) -> list[str]:
+        """List the names, sorted."""
+        return sorted({**self._installed(), **self.shipped})
+
+    def load(self, name: str) -> Any:
+        """Import the object of that name; raises ConfigError where there is none."""
+        target = self.shipped.get(name) or self._installed().get(name)
+        if target is None:
+            raise ConfigError(
+                f"there is no {self.what} {name!r}; there are {', '.join(self.names())}"
+            )
+        module, _, attribute = target.partition(":")
+        return getattr(import_module(module), attribute)
+
+    def _installed(self) -> dict[str, str]:
+        return {point.name: point.value for point in entry_points(group=self.group)}
+
+
+PROTOCOLS = Catalog(
+    "hil.protocols",
+    "protocol",
+    {"jump-table": "hil.protocols.jump_table.collect:JumpTableCollection"},
+)
+MODELS = Catalog(
+    "hil.models",
+    "model",
+    {
+        "jump-table": "hil.simulators.models.jump_table:JumpTable",
+        "resistor": "hil.simulators.models.resistor:Resistor",
+        "stanford": "hil.simulators.models.stanford:Stanford",
+    },
+)
+BENCH_KINDS = Catalog(
+    "hil.benches",
+    "kind of bench",
+    {
+        "physics": "hil.simulators.physics_file:PhysicsFile",
+        "model": "hil.simulators.physics_file:ModelAsBench",
+    },
+)

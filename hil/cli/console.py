@@ -1,0 +1,130 @@
+"""What the commands share: where runs are, what is printed where, progress."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hil.errors import ConfigError
+from hil.runner import Progress
+from hil.store import FILE, Header
+
+RUNS = Path("runs")
+"""Where runs are kept unless --out says otherwise."""
+
+
+class Console:
+    """Prints for people; with --json people read standard error and programs standard output."""
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+
+    def line(self, text: str = "") -> None:
+        """Print a line for people."""
+        click.echo(text, err=self.json)
+
+    def result(self, figures: dict[str, Any]) -> None:
+        """Print the one JSON object, where it is asked for."""
+        if self.json:
+            import msgspec
+
+            click.echo(msgspec.json.encode(figures).decode())
+
+    @contextmanager
+    def progress(self) -> Iterator["ProgressLine"]:
+        """Show a line of progress that is written over, on a terminal only."""
+        stream = sys.stderr if self.json else sys.stdout
+        line = ProgressLine(stream.isatty())
+        try:
+            yield line
+        finally:
+            line.finish()
+
+
+class ProgressLine:
+    """Done, rate, an honest time left, and what the last records show."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._bar: Any = None
+        self._task: Any = None
+        self._first: tuple[float, int] | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Take in what is on disk."""
+        if not self._shown:
+            return
+        now_s = time.monotonic()
+        if self._bar is None:
+            self._start(progress)
+            self._first = (now_s, progress.done)
+        first_s, first_done = self._first or (now_s, progress.done)
+        rate = (progress.done - first_done) / (now_s - first_s) if now_s > first_s else 0.0
+        left = f"{_duration((progress.total - progress.done) / rate)} left" if rate else ""
+        self._bar.update(
+            self._task,
+            completed=progress.done,
+            count=f"{progress.done:,} of {progress.total:,}",
+            rate=f"{rate:,.0f} points/s",
+            left=left,
+            glance=progress.glance,
+        )
+        self._bar.refresh()
+
+    def finish(self) -> None:
+        """Leave the line as it is."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _start(self, progress: Progress) -> None:
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        texts = [
+            TextColumn(f"{{task.fields[{name}]}}") for name in ("count", "rate", "left", "glance")
+        ]
+        console = RichConsole(file=sys.stdout if sys.stdout.isatty() else sys.stderr)
+        self._bar = Bar(BarColumn(25), *texts, auto_refresh=False, console=console)
+        self._task = self._bar.add_task(
+            "", total=progress.total, count="", rate="", left="", glance=""
+        )
+        self._bar.start()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def find_run(name: str, out: Path = RUNS) -> Path:
+    """Find a run by its folder, its name, the beginning of its name, or as the last one.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or more than one.
+    """
+    if (Path(name) / FILE).is_file() or Path(name).is_dir():
+        return Path(name)
+    folders = sorted(path.parent for path in out.glob(f"*/{FILE}"))
+    if name == "last" and folders:
+        return folders[-1]
+    fitting = [folder for folder in folders if folder.name.startswith(name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    what = "no run" if not fitting else f"{len(fitting)} runs"
+    raise ConfigError(f"there is {what} {name!r} in {out}; hil runs lists them")
+
+
+def caption_of(header: Header, folder: Path) -> str:
+    """Say where a picture's data come from, in one line."""
+    sample = header.device or header.bench_file.get("title") or header.bench
+    return f"{sample}   |   {header.kind} bench {header.bench}, seed {header.seed}   |   {folder.name}"

@@ -1,0 +1,77 @@
+"""``hil``: the commands by name, and how an error is told."""
+
+import sys
+import traceback
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from hil.errors import HilError
+
+COMMANDS = {
+    "run": ("hil.cli.run:run", "Run a protocol on a bench."),
+    "resume": ("hil.cli.run:resume", "Go on with a run that was stopped."),
+    "runs": ("hil.cli.runs:runs", "List the runs in a folder."),
+    "show": ("hil.cli.runs:show", "Show what a run is and what it came to."),
+    "note": ("hil.cli.runs:note", "Add a remark to a run."),
+    "plot": ("hil.cli.runs:plot", "Draw a run's picture again."),
+    "export": ("hil.cli.runs:export", "Write a run's records to a file."),
+    "list": ("hil.cli.lists:list_", "List protocols, benches or models."),
+    "read": ("hil.cli.probe:read", "Read cells once."),
+    "pulse": ("hil.cli.probe:pulse", "Send one pulse and read before and after."),
+    "safe": ("hil.cli.probe:safe", "Bring a bench to 0 V and off."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order in which one needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: hil run jump-table --bench tiox",
+)
+@click.version_option(package_name="hil-bench", prog_name="hil")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+def hil(debug: bool) -> None:
+    """Write a memristor measurement once; run it on simulated, virtual and real benches."""
+
+
+def main() -> NoReturn:
+    """Run the command line; an error is one sentence, with --debug also where it comes from."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = hil.main(arguments, prog_name="hil", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("hil: stopped", err=True)
+        code = 130
+    except HilError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"hil: {error}", err=True)
+        code = 1
+    sys.exit(code or 0)

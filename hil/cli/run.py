@@ -1,0 +1,235 @@
+"""``hil run`` and ``hil resume``: from a protocol to records and a picture."""
+
+import typing
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from hil.bench import Bench
+from hil.catalog import PROTOCOLS
+from hil.cli.console import RUNS, Console, caption_of, find_run
+from hil.config import find_bench
+from hil.decode import decode, decode_text, unknown
+from hil.errors import ConfigError
+from hil.protocol import Protocol
+from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan
+from hil.runner import resume as resume_run
+from hil.runner import start as start_run
+from hil.store import RunRecord
+from hil.units import format_quantity
+
+
+@click.command(
+    add_help_option=False, epilog="Example: hil run jump-table --bench tiox --set points=200"
+)
+@click.argument("protocol", required=False)
+@click.option(
+    "--bench", "bench_name", metavar="NAME|FILE", help="A shipped bench, bench file or model file."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter; bench.KEY for the bench file's.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, LARGEST_SEED), help="Of all randomness; drawn if left out."
+)
+@click.option("--device", default="", metavar="ID", help="What is under the probes: W3/D14/R2C5.")
+@click.option("--note", default="", metavar="TEXT", help="A remark that is kept with the run.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=RUNS,
+    show_default=True,
+    help="Where runs are kept.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="End with one JSON object on standard output."
+)
+@click.option("--yes", is_flag=True, help="Do not ask before a run on hardware.")
+@click.option(
+    "-h", "--help", "wants_help", is_flag=True, help="Show this, and the protocol's parameters."
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    protocol: str | None,
+    bench_name: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+    device: str,
+    note: str,
+    out: Path,
+    dry_run: bool,
+    as_json: bool,
+    yes: bool,
+    wants_help: bool,
+) -> None:
+    """Run PROTOCOL on a bench: check, measure, keep, draw."""
+    if wants_help:
+        click.echo(ctx.get_help() + (_parameters_of(protocol) if protocol else ""))
+        return
+    if protocol is None:
+        raise click.UsageError(f"name a protocol: {', '.join(PROTOCOLS.names())}", ctx)
+    if bench_name is None:
+        raise click.UsageError(
+            "name a bench: --bench tiox, or --bench FILE; hil list benches", ctx
+        )
+    console = Console(as_json)
+    own, of_bench = _split(settings)
+    wanted = _parameters(protocol, own)
+    named = find_bench(bench_name, of_bench)
+    if device:
+        sample = msgspec.structs.replace(named.file.sample, device=device)
+        file = msgspec.structs.replace(named.file, sample=sample)
+        named = msgspec.structs.replace(named, file=file)
+    seed = choose_seed() if seed is None else seed
+    bench = named.build(seed)
+    complete = wanted.complete(bench)
+    planned = plan(complete, bench)
+    _show_plan(console, bench, named.file.title, planned)
+    if dry_run:
+        console.line("dry run: nothing was sent")
+        console.result({"run": None, "plan": _plan_figures(planned), "seed": seed})
+        return
+    if bench.kind == "hardware" and not yes:
+        click.confirm(
+            f"measure {bench.sample.device or 'an unnamed sample'} now?", abort=True, err=as_json
+        )
+    folder = out / name_of_run(protocol, named.name)
+    console.line(f"run      {folder}")
+    with console.progress() as line:
+        outcome = start_run(
+            protocol, complete, named, bench, seed=seed, folder=folder, note=note, report=line
+        )
+    _finish(console, complete, outcome)
+
+
+@click.command(epilog="Example: hil resume runs/2026-11-22_101403_jump-table_tiox")
+@click.argument("run_name", metavar="RUN")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=RUNS,
+    show_default=True,
+    help="Where runs are kept.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="End with one JSON object on standard output."
+)
+def resume(run_name: str, out: Path, as_json: bool) -> None:
+    """Go on with RUN where it was stopped; on physics it ends as if it never had been."""
+    console = Console(as_json)
+    folder = find_run(run_name, out)
+    with RunRecord(folder) as record:
+        protocol = protocol_of(record)
+    console.line(f"run      {folder}")
+    with console.progress() as line:
+        outcome = resume_run(folder, report=line)
+    _finish(console, protocol, outcome)
+
+
+def protocol_of(record: RunRecord) -> Protocol:
+    """Bring back the protocol of a run, with its parameters."""
+    header = record.header
+    protocol_type: type[Protocol] = PROTOCOLS.load(header.protocol)
+    return decode(header.parameters, protocol_type, f"run {record.folder.name}")
+
+
+def _finish(console: Console, protocol: Protocol, outcome: Outcome) -> None:
+    """Draw and sum up what is on disk."""
+    with RunRecord(outcome.folder) as record:
+        table, header = record.table(), record.header
+    pictures = protocol.picture(
+        table, caption_of(header, outcome.folder), outcome.folder / f"{header.protocol}.png"
+    )
+    summary = protocol.summarise(table)
+    for picture in pictures:
+        console.line(f"picture  {picture}")
+    console.line()
+    for text in summary.lines:
+        console.line(text)
+    if not outcome.finished:
+        console.line(f"\nstopped before its end; hil resume {outcome.folder} goes on")
+    console.result(
+        {
+            "run": str(outcome.folder),
+            "finished": outcome.finished,
+            "seed": header.seed,
+            "pictures": [str(picture) for picture in pictures],
+            **summary.figures,
+        }
+    )
+
+
+def _split(settings: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """Sort --set entries into the protocol's and the bench file's."""
+    own: dict[str, str] = {}
+    of_bench: dict[str, str] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not text:
+            raise ConfigError(f"--set {setting}: write it as KEY=VALUE, such as points=200")
+        if key.startswith("bench."):
+            of_bench[key.removeprefix("bench.")] = text
+        else:
+            own[key] = text
+    return own, of_bench
+
+
+def _parameters(name: str, settings: dict[str, str]) -> Protocol:
+    protocol_type: type[Protocol] = PROTOCOLS.load(name)
+    hints = typing.get_type_hints(protocol_type, include_extras=True)
+    values: dict[str, Any] = {}
+    for key, text in settings.items():
+        if key not in protocol_type.__struct_fields__:
+            raise ConfigError(
+                unknown(key, protocol_type.__struct_fields__, f"--set {key}", "parameter")
+            )
+        values[key] = decode_text(text, hints[key], f"--set {key}")
+    return decode(values, protocol_type, f"protocol {name}")
+
+
+def _parameters_of(name: str) -> str:
+    """List a protocol's parameters: name, default, what it is."""
+    protocol_type: type[Protocol] = PROTOCOLS.load(name)
+    formatter = click.HelpFormatter(width=click.get_current_context().terminal_width or 100)
+    with formatter.section(f"\n\nParameters of {name} (--set KEY=VALUE)"):
+        rows = []
+        schema = msgspec.json.schema(protocol_type)["$defs"][protocol_type.__name__]["properties"]
+        for field in msgspec.structs.fields(protocol_type):
+            about = schema[field.name]
+            text = about.get("description") or about["anyOf"][0].get("description", "")
+            rows.append((f"{field.name}={field.default}", text))
+        formatter.write_dl(rows)
+    return formatter.getvalue()
+
+
+def _show_plan(console: Console, bench: Bench, title: str, planned: Plan) -> None:
+    cost = planned.cost
+    cells = f"{len(bench.cells)} cell{'s' if len(bench.cells) > 1 else ''}"
+    device = f", {bench.sample.device}" if bench.sample.device else ""
+    console.line(f"bench    {bench.name}  ({bench.kind}: {title}; {cells}{device})")
+    console.line(f"plan     {planned.text}")
+    console.line(
+        f"         worst case at the cell: {cost.positive_v:+.4g} V / {cost.negative_v:+.4g} V, "
+        f"{format_quantity(cost.current_a, 'A', 3)}, "
+        f"{format_quantity(float(cost.stress['energy_j'][0]), 'J', 3)} a pulse; "
+        f"pulses last {format_quantity(cost.duration_s, 's', 3)} of device time"
+    )
+
+
+def _plan_figures(planned: Plan) -> dict[str, Any]:
+    cost = planned.cost
+    return {
+        "positive_v": cost.positive_v,
+        "negative_v": cost.negative_v,
+        "current_a": cost.current_a,
+        "energy_per_pulse_j": float(cost.stress["energy_j"][0]),
+        "duration_s": cost.duration_s,
+    }

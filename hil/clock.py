@@ -1,0 +1,48 @@
+"""Time, which belongs to the bench: protocols, benches and sessions ask a clock and never the computer."""
+
+import time
+from abc import ABC, abstractmethod
+
+
+class Clock(ABC):
+    """What time it is on a bench, in seconds from the opening of the bench."""
+
+    @abstractmethod
+    def now_s(self) -> float:
+        """Tell the time since the bench was opened (s)."""
+
+    @abstractmethod
+    def sleep(self, duration_s: float) -> None:
+        """Let *duration_s* seconds of bench time pass."""
+
+
+class RealClock(Clock):
+    """The time on the wall."""
+
+    def __init__(self) -> None:
+        self._start_s = time.monotonic()
+
+    def now_s(self) -> float:
+        """Tell the time since the clock was made (s)."""
+        return time.monotonic() - self._start_s
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait."""
+        time.sleep(duration_s)
+
+
+class VirtualClock(Clock):
+    """Time that passes when the bench says so: a day of measurement in seconds."""
+
+    def __init__(self, now_s: float = 0.0) -> None:
+        self._now_s = now_s
+
+    def now_s(self) -> float:
+        """Tell the virtual time (s)."""
+        return self._now_s
+
+    def sleep(self, duration_s: float) -> None:
+        """Move the time on at once."""
+        if not duration_s >= 0:
+            raise ValueError(f"time moves forward, not by {duration_s} s")
+        self._now_s += duration_s

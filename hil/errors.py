@@ -1,0 +1,47 @@
+"""What can go wrong, as one small tree.
+
+Each error is the project's own and the closest built-in, so it can be caught by project or by kind::
+
+    HilError
+    ├── LimitExceeded   (ValueError)           a program asks for more than the bench's limits allow
+    ├── NotSupported    (NotImplementedError)  a protocol asks for what this bench cannot do
+    ├── ConfigError     (ValueError)           a bench file, model file or parameter is wrong
+    ├── StoreError      (OSError)              a run folder cannot be written, read or locked
+    ├── CellFault       (RuntimeError)         a cell is stuck, open, shorted or not formed
+    ├── GuardError      (RuntimeError)         the process that makes a bench safe is not there
+    └── MissingExtra    (ImportError)          a command needs an extra that is not installed
+
+A message is one sentence that says what, where and what to do.
+"""
+
+
+class HilError(Exception):
+    """Base of every error of this project."""
+
+
+class LimitExceeded(HilError, ValueError):
+    """A program asks for more than the limits of the bench allow; nothing was sent."""
+
+
+class NotSupported(HilError, NotImplementedError):
+    """A program or protocol asks for what this bench cannot do; nothing was sent."""
+
+
+class ConfigError(HilError, ValueError):
+    """A bench file, a model file, a name or a parameter is wrong."""
+
+
+class StoreError(HilError, OSError):
+    """A run folder cannot be written, read or locked."""
+
+
+class CellFault(HilError, RuntimeError):
+    """A cell is stuck, open, shorted or not formed."""
+
+
+class GuardError(HilError, RuntimeError):
+    """The process that makes a bench safe when its owner is gone is not there."""
+
+
+class MissingExtra(HilError, ImportError):
+    """A command needs an extra that is not installed."""

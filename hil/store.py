@@ -1,0 +1,369 @@
+"""What was measured, kept: a folder for each run with one SQLite file in it.
+
+Tables: ``header`` (one JSON text: protocol, parameters, bench, seed, versions, sample, kind),
+``records`` (the protocol's columns under their names), ``events`` (what happened when) and
+``state`` (how many batches are kept, and on physics the bench as it was then). A batch is in the
+file whole or not at all, and with it the state that belongs to it.
+"""
+
+import contextlib
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain, islice, repeat
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+
+from hil.errors import StoreError
+from hil.protocol import Batch, Table
+
+FORMAT = 1
+"""Version of the run folder; a newer one is refused, older ones are read for ever."""
+
+FILE = "run.sqlite"
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is, fixed when it starts."""
+
+    protocol: str
+    parameters: dict[str, Any]
+    bench: str
+    bench_file: dict[str, Any]
+    kind: str
+    seed: int
+    columns: dict[str, str]
+    cells: list[str]
+    created_utc: str
+    versions: dict[str, str]
+    device: str = ""
+    note: str = ""
+    format: int = FORMAT
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to a run."""
+
+    time_utc: str
+    what: str
+    detail: str
+
+
+class RunStore:
+    """A run that is being written, by this process alone.
+
+    Use `create` or `open`, and close it or use it as a context manager.
+    """
+
+    def __init__(self, folder: Path, header: Header, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.header = header
+        self._db = connection
+        self._lock: sqlite3.Connection | None = None
+        marks = ", ".join("?" * (len(header.columns) + 1))
+        self._insert = f"INSERT INTO records VALUES (NULL, {marks})"
+
+    @classmethod
+    def create(cls, folder: Path, header: Header) -> Self:
+        """Make the folder and the file; raises StoreError if it cannot be, or is there already."""
+        refuse_network_share(folder)
+        with _translated(folder):
+            folder.mkdir(parents=True)
+            lock = _locked(folder)
+            db = _connected(folder / FILE)
+            columns = ", ".join(f'"{name}" {_sql(unit)}' for name, unit in header.columns.items())
+            db.executescript(
+                "BEGIN;"
+                "CREATE TABLE header (json TEXT NOT NULL);"
+                f"CREATE TABLE records (seq INTEGER PRIMARY KEY, batch INTEGER NOT NULL, {columns});"
+                "CREATE TABLE events (seq INTEGER PRIMARY KEY, time_utc TEXT, what TEXT, detail TEXT);"
+                "CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB);"
+                f"PRAGMA user_version = {FORMAT};"
+                "COMMIT;"
+            )
+            db.execute("INSERT INTO header VALUES (?)", (msgspec.json.encode(header).decode(),))
+        store = cls(folder, header, db)
+        store._lock = lock
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a run to go on with it; raises StoreError if another process is writing it."""
+        refuse_network_share(folder)
+        path = _existing(folder)
+        with _translated(folder):
+            lock = _locked(folder)
+            db = _connected(path)
+            store = cls(folder, _read_header(db, folder), db)
+        store._lock = lock
+        return store
+
+    def append(self, first: int, batches: Sequence[Batch], snapshot: bytes | None = None) -> None:
+        """Keep batches, and the bench's state after the last of them, in one transaction.
+
+        Parameters
+        ----------
+        first : int
+            Number of the first of the batches.
+        batches : sequence of Batch
+            What to keep.
+        snapshot : bytes, optional
+            State of the bench after them.
+
+        Raises
+        ------
+        StoreError
+            If the disk is full or fails; what was kept before is still there.
+        """
+        with _translated(self.folder), self._transaction():
+            columns = list(self.header.columns)
+            rows = (_rows(batch, number, columns) for number, batch in enumerate(batches, first))
+            self._db.executemany(self._insert, chain.from_iterable(rows))
+            self._keep("batches", first + len(batches))
+            if snapshot is not None:
+                self._keep("snapshot", snapshot)
+
+    def event(self, what: str, detail: str = "") -> None:
+        """Note that something happened."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with _translated(self.folder):
+            self._db.execute("INSERT INTO events VALUES (NULL, ?, ?, ?)", (now, what, detail))
+
+    @property
+    def batches(self) -> int:
+        """How many batches are kept."""
+        return int(self._kept("batches") or 0)
+
+    @property
+    def snapshot(self) -> bytes | None:
+        """The state of the bench after the last kept batch."""
+        kept: bytes | None = self._kept("snapshot")
+        return kept
+
+    def table(self) -> Table:
+        """Read all records."""
+        return _read_table(self._db, self.header.columns)
+
+    def close(self) -> None:
+        """Finish writing and let others write; may be called twice."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _keep(self, name: str, value: bytes | int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
+
+    def _kept(self, name: str) -> Any:
+        row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+
+class RunRecord:
+    """A run that is being read; it may be written by another process meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = _existing(folder)
+        with _translated(folder):
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            self.header = _read_header(self._db, folder)
+
+    def table(self) -> Table:
+        """Read all records."""
+        with _translated(self.folder):
+            return _read_table(self._db, self.header.columns)
+
+    def events(self) -> list[Event]:
+        """Read what happened, in order."""
+        with _translated(self.folder):
+            rows = self._db.execute("SELECT time_utc, what, detail FROM events ORDER BY seq")
+            return [Event(*row) for row in rows]
+
+    @property
+    def records(self) -> int:
+        """How many records are kept."""
+        with _translated(self.folder):
+            return int(self._db.execute("SELECT count(*) FROM records").fetchone()[0])
+
+    @property
+    def status(self) -> str:
+        """Whether the run is finished, failed, was interrupted, or is running (or was killed)."""
+        endings = [e.what for e in self.events() if e.what in _STATUS]
+        return _STATUS[endings[-1]] if endings else "empty"
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def add_note(folder: Path, text: str) -> None:
+    """Add a remark to a run, also while another process is writing it."""
+    path = _existing(folder)
+    with _translated(folder), contextlib.closing(_connected(path)) as db:
+        store = RunStore(folder, _read_header(db, folder), db)
+        store.event("note", text)
+
+
+_STATUS = {
+    "started": "running or killed",
+    "resumed": "running or killed",
+    "finished": "finished",
+    "failed": "failed",
+    "interrupted": "interrupted",
+}
+
+
+def refuse_network_share(folder: Path) -> None:
+    """Raise StoreError where *folder* lies on a network share.
+
+    SQLite's write-ahead log needs memory shared between processes, which network file systems do
+    not give; a run there could be lost (sqlite.org/wal.html, "Advantages", item 2).
+    """
+    kind = _network_kind(folder)
+    if kind:
+        raise StoreError(
+            f"{folder} lies on a network share ({kind}), where a run cannot be kept safely; choose a "
+            "local folder with --out and copy it afterwards"
+        )
+
+
+_NETWORK_KINDS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "ncpfs"}
+
+
+def _network_kind(folder: Path) -> str:
+    path = folder.absolute()
+    if sys.platform == "win32":
+        import ctypes
+
+        remote = ctypes.windll.kernel32.GetDriveTypeW(f"{path.anchor}") == 4
+        return "Windows" if remote or path.anchor.startswith("\\\\") else ""
+    best, kind = "", ""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
+            _, mount, fstype, *_ = line.split(" ")
+            mount = mount.replace("\\040", " ")
+            if path.is_relative_to(mount) and len(mount) >= len(best):
+                best, kind = mount, fstype
+    return kind if kind in _NETWORK_KINDS else ""
+
+
+def _existing(folder: Path) -> Path:
+    path = folder / FILE
+    if not path.is_file():
+        raise StoreError(f"{folder} is not a run folder (it has no {FILE}); hil runs lists them")
+    return path
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, timeout=10)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    return db
+
+
+def _locked(folder: Path) -> sqlite3.Connection:
+    """Take the run for this process; SQLite's own file lock works on every system and dies with us."""
+    lock = sqlite3.connect(folder / "lock.sqlite", isolation_level=None, timeout=0)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise
+        raise StoreError(
+            f"another process is writing {folder}; wait for it or stop it, then try again"
+        ) from error
+    return lock
+
+
+@contextlib.contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        raise StoreError(f"{folder} is there already; choose another --out") from error
+    except StoreError:
+        raise
+    except (sqlite3.Error, OSError) as error:
+        full = "full" in str(error) or getattr(error, "errno", None) == 28
+        remedy = "free some space" if full else "look at the disk and the folder's permissions"
+        raise StoreError(
+            f"{folder}: {error}; {remedy}, then hil resume: everything acknowledged is kept"
+        ) from error
+
+
+def _read_header(db: sqlite3.Connection, folder: Path) -> Header:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        raise StoreError(
+            f"{folder} was written by a newer version (format {version}, this one reads up to "
+            f"{FORMAT}); update with pip"
+        )
+    row = db.execute("SELECT json FROM header").fetchone()
+    if row is None:
+        raise StoreError(f"{folder} was stopped before it began; delete it")
+    return msgspec.json.decode(row[0], type=Header)
+
+
+def _sql(unit: str) -> str:
+    return "TEXT" if unit == "text" else ""
+
+
+def _rows(batch: Batch, number: int, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Turn columns into rows; scalars stand for every row."""
+    values = batch.values
+    lists = [_listed(values[name]) for name in columns]
+    return islice(zip(repeat(number), *lists, strict=False), batch.rows)
+
+
+def _listed(values: Any) -> Any:
+    if type(values) is np.ndarray:
+        return values.ravel().tolist()
+    return repeat(values.item() if isinstance(values, np.generic) else values)
+
+
+def _read_table(db: sqlite3.Connection, columns: dict[str, str]) -> Table:
+    chosen = ", ".join(f'"{name}"' for name in columns)
+    rows = db.execute(f"SELECT {chosen} FROM records ORDER BY seq").fetchall()
+    listed = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    return {
+        name: _column(values, unit)
+        for (name, unit), values in zip(columns.items(), listed, strict=True)
+    }
+
+
+def _column(values: tuple[Any, ...], unit: str) -> np.ndarray:
+    if unit == "text":
+        return np.array(values, dtype=np.str_)
+    if None in values or unit != "1":
+        return np.array([np.nan if v is None else v for v in values], float)
+    return np.array(values, float if any(isinstance(v, float) for v in values) else np.int64)

@@ -1,0 +1,1 @@
+"""What people do with a bench, one folder a capability."""

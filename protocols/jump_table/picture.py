@@ -1,0 +1,109 @@
+"""The picture of a jump-table collection: steps over conductance, like Fig. 1d of Yousuf 2023."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hil.protocol import Table
+from hil.protocols.jump_table.summary import Steps, moments, steps_of
+
+if TYPE_CHECKING:
+    from hil.protocols.jump_table.collect import JumpTableCollection
+
+BINS = 23
+"""Parts of the window in which mean and sigma are drawn."""
+
+_RAISES, _LOWERS, _LINE = "#1f6fb4", "#c2452d", "#222222"
+
+
+def draw(protocol: "JumpTableCollection", table: Table, caption: str, path: Path) -> list[Path]:
+    """Draw one panel an amplitude, as PNG and SVG (its points rasterised).
+
+    Parameters
+    ----------
+    protocol : JumpTableCollection
+        Whose window is drawn.
+    table : Table
+        The run's records.
+    caption : str
+        Sample and provenance.
+    path : Path
+        The PNG; the SVG goes beside it.
+
+    Returns
+    -------
+    list of Path
+        What was written; nothing where there are no points yet.
+    """
+    amplitudes = steps_of(table)
+    if not amplitudes:
+        return []
+    rows = _rows(amplitudes)
+    columns = max(len(row) for row in rows)
+    figure = Figure(figsize=(1.2 + 2.7 * columns, 1.3 + 2.5 * len(rows)))
+    axes = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
+    for row, panels in zip(rows, axes, strict=True):
+        for steps, axis in zip(row, panels, strict=False):
+            _panel(axis, steps, protocol)
+        for axis in panels[len(row) :]:
+            axis.set_visible(False)
+    _scale(axes, amplitudes, protocol)
+    inch_x, inch_y = 1 / figure.get_figwidth(), 1 / figure.get_figheight()
+    figure.subplots_adjust(
+        left=0.75 * inch_x, right=1 - 0.15 * inch_x, bottom=0.6 * inch_y, top=1 - 0.6 * inch_y,
+        wspace=0.06, hspace=0.16,
+    )  # fmt: skip
+    figure.supxlabel("conductance before the pulse, G (µS)", fontsize=11, y=0.1 * inch_y)
+    figure.supylabel("step after one pulse, ΔG (µS)", fontsize=11, x=0.1 * inch_x)
+    figure.suptitle(caption, fontsize=8, color="0.35", y=1 - 0.1 * inch_y)
+    written = [path, path.with_suffix(".svg")]
+    for file in written:
+        figure.savefig(file, dpi=130)
+    return written
+
+
+def _rows(amplitudes: list[Steps]) -> list[list[Steps]]:
+    """Lay out positive amplitudes above negative ones, weak to strong; 0 V goes with the positive."""
+    ordered = sorted(amplitudes, key=lambda steps: abs(steps.voltage_v))
+    rows = [
+        [steps for steps in ordered if steps.voltage_v >= 0],
+        [steps for steps in ordered if steps.voltage_v < 0],
+    ]
+    return [row for row in rows if row]
+
+
+def _panel(axis: Axes, steps: Steps, protocol: "JumpTableCollection") -> None:
+    color = _RAISES if steps.voltage_v >= 0 else _LOWERS
+    count = steps.step_s.size
+    axis.plot(
+        steps.conductance_s * 1e6, steps.step_s * 1e6, ".", color=color, markeredgewidth=0,
+        markersize=3, alpha=float(np.clip(2000 / count, 0.15, 0.8)), rasterized=True,
+    )  # fmt: skip
+    axis.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+    edges_s = np.linspace(protocol.window_low_s, protocol.window_high_s, BINS + 1)
+    bins = [moments(steps, low, high) for low, high in zip(edges_s[:-1], edges_s[1:], strict=True)]
+    middle = (edges_s[1:] + edges_s[:-1]) / 2 * 1e6
+    mean = np.array([one.mean_s if one.points > 4 else np.nan for one in bins]) * 1e6
+    sigma = np.array([one.sigma_s for one in bins]) * 1e6
+    axis.plot(middle, mean, color=_LINE, linewidth=1.6, label="mean")
+    for side in (-1, 1):
+        axis.plot(
+            middle, mean + side * sigma, color=_LINE, linewidth=0.9, linestyle=(0, (4, 2)),
+            label="mean ± sigma" if side > 0 else None,
+        )  # fmt: skip
+    axis.set_title(f"{steps.voltage_v:+.2f} V   {count:,} points", fontsize=9)
+    axis.tick_params(labelsize=8)
+
+
+def _scale(axes: Any, amplitudes: list[Steps], protocol: "JumpTableCollection") -> None:
+    """Give all panels one scale that holds all but the rarest steps, and one legend."""
+    steps = np.concatenate([one.step_s for one in amplitudes]) * 1e6
+    reach = float(np.quantile(np.abs(steps), 0.999)) * 1.08 or 1.0
+    margin = 0.03 * (protocol.window_high_s - protocol.window_low_s) * 1e6
+    first = axes[0, 0]
+    first.set_ylim(-reach, reach)
+    first.set_xlim(protocol.window_low_s * 1e6 - margin, protocol.window_high_s * 1e6 + margin)
+    first.legend(fontsize=7, frameon=False, loc="lower left")

@@ -1,0 +1,289 @@
+"""Jump tables: a pulse moves the conductance by a normal random step that depends on it.
+
+The model of Yousuf et al., "Device Modeling Bias in ReRAM-Based Neural Network Simulations",
+IEEE JETCAS 13(1) 382-394 (2023), section II.A: for each pulse amplitude the step dG is
+N(mu(G), sigma(G)), and G is clipped to its bounds (eq. 3). It is an event model: it knows what
+pulses of one width and of the tabled amplitudes do, and nothing about any other waveform.
+
+Not modelled: the time between pulses (no relaxation), currents that are not ohmic, widths other
+than the tabled one. Read noise is already in sigma, which came from measured steps.
+"""
+
+from functools import cached_property
+from typing import Annotated, ClassVar
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from hil.draws import normal
+from hil.errors import ConfigError, NotSupported
+from hil.simulators.models.model import Drive, Floats, Model, State, Terminal, make_key
+from hil.units import quantity
+
+_STEP = np.uint64(1)
+"""Stream of `hil.draws` for the steps."""
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mean and sigma of the step for one amplitude, as polynomials in G, lowest order first."""
+
+    voltage_v: Annotated[float, quantity("V", "amplitude at the cell")]
+    mean: Annotated[
+        tuple[float, ...],
+        Meta(min_length=1, description="mean step (S): coefficients of G^0, G^1 ..."),
+    ]
+    sigma: Annotated[
+        tuple[float, ...],
+        Meta(min_length=1, description="sigma of the step (S), coefficients likewise"),
+    ]
+
+
+class JumpTable(Model, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """A device known by its jump tables."""
+
+    tables: Annotated[tuple[Table, ...], Meta(min_length=1, description="one table an amplitude")]
+    low_s: Annotated[float, quantity("S", "lower bound of the conductance", gt=0)]
+    high_s: Annotated[float, quantity("S", "upper bound of the conductance", gt=0)]
+    pulse_high_s: Annotated[float, quantity("s", "flat top of the tabled pulses", gt=0)]
+    sigma_floor_s: Annotated[float, quantity("S", "least sigma of a step", ge=0)] = 0.0
+    initial_conductance_s: (
+        Annotated[float, quantity("S", "conductance of a fresh cell; drawn uniformly if left out")]
+        | None
+    ) = None
+    quiet_v: Annotated[float, quantity("V", "voltages up to this move nothing", ge=0)] = 0.5
+    amplitude_tolerance: Annotated[
+        float, Meta(gt=0, lt=0.5, description="relative, of a plateau to a tabled amplitude")
+    ] = 0.01
+    width_tolerance: Annotated[
+        float, Meta(gt=0, lt=0.5, description="relative, of a plateau to pulse_high_s")
+    ] = 0.05
+    longest_edge_s: Annotated[
+        float, quantity("s", "longest edge beyond quiet_v that still belongs to a pulse", gt=0)
+    ] = 200e-9
+
+    state_dtype: ClassVar[np.dtype[np.void]] = np.dtype(
+        [
+            ("conductance_s", np.float64),
+            ("plateau_v", np.float64),
+            ("plateau_s", np.float64),
+            ("draws", np.int64),
+            ("key", np.uint64),
+        ]
+    )
+    sets_at: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low_s < self.high_s < np.inf:
+            raise ConfigError(f"low_s {self.low_s} S must be below high_s {self.high_s} S")
+        start_s = self.initial_conductance_s
+        if start_s is not None and not self.low_s <= start_s <= self.high_s:
+            raise ConfigError(
+                f"initial_conductance_s {start_s} S is outside {self.low_s} to {self.high_s} S"
+            )
+        for table in self.tables:
+            if not np.isfinite([table.voltage_v, *table.mean, *table.sigma]).all():
+                raise ConfigError(
+                    f"the table for {table.voltage_v} V holds a NaN or infinite number"
+                )
+            if abs(table.voltage_v) <= self.quiet_v:
+                raise ConfigError(
+                    f"a table for {table.voltage_v} V is not beyond quiet_v {self.quiet_v} V"
+                )
+
+    def initial_state(self, cells: int, rng: np.random.Generator) -> State:
+        """Make fresh cells: at initial_conductance_s, or uniform between the bounds."""
+        state = np.zeros(cells, self.state_dtype)
+        state["key"] = make_key(cells, rng)
+        if self.initial_conductance_s is None:
+            share = (state["key"] >> np.uint64(11)) * 2.0**-53
+            state["conductance_s"] = self.low_s + (self.high_s - self.low_s) * share
+        else:
+            state["conductance_s"] = self.initial_conductance_s
+        return state
+
+    def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
+        """Ohm's law."""
+        return np.asarray(state["conductance_s"] * np.asarray(voltage_v, float))
+
+    def refuse(self, drive: Drive) -> None:
+        """Raise NotSupported for a waveform with anything but tabled pulses beyond quiet_v."""
+        code, voltage_v, time_s = _find_unknown(
+            drive.duration_s, drive.start_v, drive.stop_v, drive.units, *self._matching
+        )
+        if code:
+            raise self._unknown(code, voltage_v, time_s)
+
+    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+        """Take cells through a drive; raises NotSupported where a pulse arrives too small."""
+        shape = (drive.readings, len(cells))
+        terminal = Terminal(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))
+        code, voltage_v, time_s = _play(
+            state, cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured, drive.units,
+            drive.source_ohm, drive.limit_a, *self._matching, *self._profiles, *terminal,
+        )  # fmt: skip
+        if code:
+            raise self._unknown(code, voltage_v, time_s)
+        return terminal
+
+    @property
+    def amplitudes_v(self) -> Floats:
+        """The tabled amplitudes (V)."""
+        return np.array([table.voltage_v for table in self.tables])
+
+    @cached_property
+    def _matching(self) -> tuple[Floats, float, float, float, float, float]:
+        return (
+            self.amplitudes_v, self.pulse_high_s, self.quiet_v,
+            self.amplitude_tolerance, self.width_tolerance, self.longest_edge_s,
+        )  # fmt: skip
+
+    @cached_property
+    def _profiles(self) -> tuple[Floats, Floats, float, float, float]:
+        mean = _padded([table.mean for table in self.tables])
+        sigma = _padded([table.sigma for table in self.tables])
+        return mean, sigma, self.sigma_floor_s, self.low_s, self.high_s
+
+    def _unknown(self, code: int, voltage_v: float, time_s: float) -> NotSupported:
+        has = ", ".join(f"{v:+.4g}" for v in sorted(self.amplitudes_v))
+        if code == _EDGE:
+            return NotSupported(
+                f"the jump tables know no slope of {time_s:.4g} s at {voltage_v:.4g} V; edges beyond "
+                f"{self.quiet_v:.4g} V may take {self.longest_edge_s:.4g} s"
+            )
+        if code == _WIDTH:
+            return NotSupported(
+                f"the jump tables know pulses of {self.pulse_high_s:.4g} s, not the "
+                f"{time_s:.4g} s at {voltage_v:+.4g} V"
+            )
+        return NotSupported(
+            f"there is no jump table for {voltage_v:+.6g} V at the cell; there are tables for {has} V"
+        )
+
+
+def _padded(rows: list[tuple[float, ...]]) -> Floats:
+    table = np.zeros((len(rows), max(len(row) for row in rows)))
+    for k, row in enumerate(rows):
+        table[k, : len(row)] = row
+    return table
+
+
+_AMPLITUDE, _WIDTH, _EDGE = 1, 2, 3
+
+
+@njit(cache=True)
+def _match(plateau_v, plateau_s, amplitudes_v, width_s, amplitude_tolerance, width_tolerance):
+    """Find the table of a plateau: (index, 0), or (-1, what does not fit)."""
+    best, nearest = -1, np.inf
+    for k in range(amplitudes_v.shape[0]):
+        off = abs(plateau_v - amplitudes_v[k]) / abs(amplitudes_v[k])
+        if off < nearest:
+            best, nearest = k, off
+    if nearest > amplitude_tolerance:
+        return -1, _AMPLITUDE
+    if abs(plateau_s - width_s) > width_tolerance * width_s:
+        return -1, _WIDTH
+    return best, 0
+
+
+@njit(cache=True)
+def _find_unknown(
+    duration_s, start_v, stop_v, units,
+    amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
+):  # fmt: skip
+    """Look for the first thing in a waveform that the tables do not know; source values."""
+    for column in range(start_v.shape[1]):
+        plateau_v, plateau_s = 0.0, 0.0
+        for unit in range(units.shape[0]):
+            first, last, repeats = units[unit]
+            for _ in range(min(repeats, 2)):
+                for s in range(first, last):
+                    a, b, t = start_v[s, column], stop_v[s, column], duration_s[s, column]
+                    if a == b and abs(a) > quiet_v:
+                        if plateau_s > 0.0 and a != plateau_v:
+                            return _AMPLITUDE, a, t
+                        plateau_v = a
+                        plateau_s += t
+                        continue
+                    if max(abs(a), abs(b)) > quiet_v and t > longest_edge_s:
+                        return _EDGE, b, t
+                    if plateau_s > 0.0:
+                        found, code = _match(plateau_v, plateau_s, amplitudes_v, width_s,
+                                             amplitude_tolerance, width_tolerance)  # fmt: skip
+                        if found < 0:
+                            return code, plateau_v, plateau_s
+                        plateau_s = 0.0
+                    elif abs(a) > quiet_v:
+                        return _WIDTH, a, 0.0
+    return 0, 0.0, 0.0
+
+
+@njit(cache=True)
+def _polynomial(coefficients, x):
+    value = 0.0
+    for k in range(coefficients.shape[0] - 1, -1, -1):
+        value = value * x + coefficients[k]
+    return value
+
+
+@njit(cache=True)
+def _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s):
+    g = cell["conductance_s"]
+    spread = max(sigma_floor_s, _polynomial(sigma[table], g))
+    step = _polynomial(mean[table], g) + spread * normal(cell["key"], _STEP, cell["draws"])
+    cell["draws"] += 1
+    cell["conductance_s"] = min(max(g + step, low_s), high_s)
+
+
+@njit(cache=True)
+def _terminal(conductance_s, source_v, source_ohm, limit_a):
+    """Load line of an ohmic cell behind a source: voltage, current, limited."""
+    current_a = source_v * conductance_s / (1.0 + source_ohm * conductance_s)
+    if abs(current_a) > limit_a:
+        held_a = limit_a if source_v > 0.0 else -limit_a
+        return held_a / conductance_s, held_a, True
+    return current_a / conductance_s, current_a, False
+
+
+@njit(cache=True)
+def _play(
+    state, cells, duration_s, start_v, stop_v, measured, units, source_ohm, limit_a,
+    amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
+    mean, sigma, sigma_floor_s, low_s, high_s, voltage_v, current_a, limited,
+):  # fmt: skip
+    """Play a waveform: a plateau beyond quiet_v that ends is a pulse, and a pulse is a step."""
+    one = start_v.shape[1] == 1
+    for k in range(cells.shape[0]):
+        cell = state[cells[k]]
+        column = 0 if one else k
+        reading = 0
+        for unit in range(units.shape[0]):
+            first, last, repeats = units[unit]
+            for _ in range(repeats):
+                for s in range(first, last):
+                    a, b = start_v[s, column], stop_v[s, column]
+                    if a == b and abs(a) > quiet_v:
+                        at_cell_v, _i, _l = _terminal(
+                            cell["conductance_s"], a, source_ohm, limit_a
+                        )
+                        cell["plateau_v"] = at_cell_v
+                        cell["plateau_s"] += duration_s[s, column]
+                    elif cell["plateau_s"] > 0.0:
+                        table, code = _match(
+                            cell["plateau_v"], cell["plateau_s"], amplitudes_v, width_s,
+                            amplitude_tolerance, width_tolerance,
+                        )  # fmt: skip
+                        if table < 0:
+                            wrong_v, wrong_s = cell["plateau_v"], cell["plateau_s"]
+                            cell["plateau_s"] = 0.0
+                            return code, wrong_v, wrong_s
+                        _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s)
+                        cell["plateau_s"] = 0.0
+                    if measured[s]:
+                        voltage_v[reading, k], current_a[reading, k], limited[reading, k] = (
+                            _terminal(cell["conductance_s"], b, source_ohm, limit_a)
+                        )
+                        reading += 1
+    return 0, 0.0, 0.0

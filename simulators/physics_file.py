@@ -1,0 +1,72 @@
+"""The bench file of a physics bench, and a model file that is taken as one."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hil.bench import Bench, Cells, Sample
+from hil.config import BenchFile
+from hil.limits import Limits, PhaseLimits
+from hil.simulators.models.files import ModelFile, make_model, resolve
+from hil.simulators.physics_bench import PhysicsBench, Readout, Source
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which model the cells follow."""
+
+    model: Annotated[str, Meta(description="a model's name, or a model file")]
+    parameters: Annotated[dict[str, Any], Meta(description="those that differ")] = {}
+
+
+class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
+    """A bench of simulated cells."""
+
+    device: Device
+    cells: Annotated[int, Meta(ge=1, description="how many cells")] = 1
+    source: Source = Source()
+    readout: Readout = Readout()
+    visiting: Literal["parallel", "sequential"] = "parallel"
+    sample: Sample = Sample(formed=True)
+
+    def settled(self, folder: Path) -> "PhysicsFile":
+        """Write out the model's parameters, so that the run does not depend on a model file."""
+        model, parameters = resolve(self.device.model, self.device.parameters, folder)
+        return msgspec.structs.replace(self, device=Device(model=model, parameters=parameters))
+
+    def build(self, name: str, seed: int) -> Bench:
+        """Make the bench, not yet open."""
+        return PhysicsBench(
+            name,
+            make_model(self.device.model, self.device.parameters),
+            cells=Cells(columns=self.cells),
+            limits=self.limits,
+            seed=seed,
+            source=self.source,
+            readout=self.readout,
+            visiting=self.visiting,
+            sample=self.sample,
+        )
+
+
+class ModelAsBench(ModelFile, kw_only=True, forbid_unknown_fields=True):
+    """A model file in the place of a bench file: one cell, ideal source, limits as it is valid."""
+
+    def settled(self, folder: Path) -> PhysicsFile:
+        """Make the bench file that this stands for; currents up to 0.5 mA, reads up to 0.2 V."""
+        valid = self.valid
+        read = PhaseLimits(
+            positive_v=min(0.2, valid.positive_v),
+            negative_v=max(-0.2, valid.negative_v),
+            current_a=valid.current_a,
+        )
+        switching = PhaseLimits(
+            positive_v=valid.positive_v, negative_v=valid.negative_v, current_a=valid.current_a
+        )
+        return PhysicsFile(
+            kind="physics",
+            title=self.title,
+            limits=Limits(read=read, switching=switching),
+            device=Device(model=self.model, parameters=self.parameters),
+        ).settled(folder)
