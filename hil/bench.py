@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hil.clock import Clock
 from hil.errors import ConfigError, LimitExceeded, NotSupported
+from hil.guard import SafeMessages
 from hil.limits import Cost, Ledger, Limits, check_limits
 from hil.program import Look, Phase, Program
 
@@ -123,8 +124,9 @@ class Readings:
         current_a, voltage_v = self.current_a, self.voltage_v
         if len(self.look) > 1 and (self.look != _FIRST).any():
             current_a, voltage_v = self._per_read(current_a), self._per_read(voltage_v)
-        unknown = np.full(current_a.shape, np.nan)
-        return np.divide(current_a, voltage_v, out=unknown, where=voltage_v != 0.0)
+        conductance_s = np.full(current_a.shape, np.nan)
+        np.divide(current_a, voltage_v, out=conductance_s, where=voltage_v != 0.0)
+        return conductance_s
 
     def _per_read(self, values: Floats) -> Floats:
         starts = np.flatnonzero(self.look != Look.AGAIN)
@@ -155,13 +157,15 @@ class Bench(ABC):
     """Base of every bench.
 
     A kind of bench must write `_open`, `_prepare`, `_apply`, `_duration_s`, `_make_safe` and
-    `_close`, and may write `_snapshot` and `_restore`. Use it as a context manager: on
-    every way out it goes to 0 V, then off, then closes.
+    `_close`; one that sets `can_snapshot` writes `_snapshot` and `_restore` too. Use it as a
+    context manager: on every way out it goes to 0 V, then off, then closes.
 
     Attributes
     ----------
     name, kind : str
         What the bench is called, and whether it is physics, virtual or hardware.
+    can_snapshot : bool
+        Whether the state of the cells can be kept and brought back (physics only).
     cells, capabilities, limits, clock, sample, ledger :
         What it has, can do, will not do, its time, what is under the probes and its stress.
     source_ohm : float
@@ -171,6 +175,7 @@ class Bench(ABC):
     """
 
     kind: Kind = "physics"
+    can_snapshot: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -272,6 +277,10 @@ class Bench(ABC):
         step_s = self.capabilities.time_step_s
         return duration_s if step_s == 0 else max(1, round(duration_s / step_s)) * step_s
 
+    def safe_messages(self) -> tuple[SafeMessages, ...]:
+        """Tell what the guard sends to each instrument when the owner of the bench is gone."""
+        return ()
+
     def snapshot(self) -> bytes:
         """Return everything that a physics bench needs to go on as if never stopped."""
         return self._snapshot()
@@ -279,11 +288,6 @@ class Bench(ABC):
     def restore(self, snapshot: bytes) -> None:
         """Go back to a snapshot of the same bench."""
         self._restore(snapshot)
-
-    @property
-    def can_snapshot(self) -> bool:
-        """Whether the state of the cells can be kept and brought back (physics only)."""
-        return type(self)._snapshot is not Bench._snapshot
 
     @abstractmethod
     def _open(self) -> None:
@@ -346,8 +350,8 @@ class Bench(ABC):
 
     def _check_anew(self, program: Program) -> "_Checked":
         """Compare with limits and capabilities: what depends on the program alone."""
-        stress = check_limits(program, self.limits)
         self._refuse_demands(program)
+        stress = check_limits(program, self.limits)
         limit_a = self._current_limit_a(program)
         volts = float(max(stress["highest_v"].max(), -stress["lowest_v"].min()))
         through_a = volts / self.source_ohm if self.source_ohm > 0 else np.inf
@@ -355,8 +359,8 @@ class Bench(ABC):
         current_a = min(limit_a, through_a) if regulated else through_a
         if self.capabilities.current_limit == "series" and current_a > limit_a:
             raise LimitExceeded(
-                f"{volts:.4g} V over {self.source_ohm:.4g} ohm in series is {current_a:.4g} A where "
-                f"{limit_a:.4g} A are allowed; take a larger resistor or a smaller voltage"
+                f"{volts:.4g} V over {self.source_ohm:.4g} ohm in series is {current_a:.4g} A "
+                f"where {limit_a:.4g} A are allowed; take a larger resistor or a smaller voltage"
             )
         stress["energy_j"] *= min(current_a, limit_a)
         duration_s = self._duration_s(program, self.cells.indices[: program.columns])
@@ -365,7 +369,7 @@ class Bench(ABC):
         return _Checked(program, cost, self._prepare(program, set_a))
 
     def _current_limit_a(self, program: Program) -> float:
-        """The least of the limits of all phases in the program and of what it asks for."""
+        """Find the least of the limits of all phases in the program and of what it asks for."""
         phases = {Phase(p) for p in program.phase.tolist()}
         allowed_a = min(self.limits.of(phase).current_a for phase in phases)
         asked_a = program.demands.current_limit_a
@@ -378,8 +382,8 @@ class Bench(ABC):
             )
         if asked_a > allowed_a:
             raise LimitExceeded(
-                f"the program asks for a current limit of {asked_a:.4g} A where the bench's limits "
-                f"allow {allowed_a:.4g} A; nothing was sent"
+                f"the program asks for a current limit of {asked_a:.4g} A where the bench's "
+                f"limits allow {allowed_a:.4g} A; nothing was sent"
             )
         return asked_a
 

@@ -1,4 +1,4 @@
-"""What there is, by name: what ships stands here, what others install is found by its entry points.
+"""What there is, by name: what ships stands here, what others install has entry points.
 
 Each catalog maps a name to ``"module:object"``, which is imported only when it is asked for. A
 package adds to one with an entry point of the group ``hil.protocols``, ``hil.models`` or

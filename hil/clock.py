@@ -1,4 +1,4 @@
-"""Time, which belongs to the bench: protocols, benches and sessions ask a clock and never the computer."""
+"""Time, which belongs to the bench: whoever needs it asks a clock and never the computer."""
 
 import time
 from abc import ABC, abstractmethod

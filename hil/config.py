@@ -68,7 +68,7 @@ def find_bench(name_or_path: str, overrides: Mapping[str, str] | None = None) ->
     """
     path = _bench_path(name_or_path)
     data = read_toml(path)
-    kind = data.get("kind")
+    kind: Any = data.get("kind")
     if kind not in BENCH_KINDS:
         known = ", ".join(BENCH_KINDS.names())
         raise ConfigError(
@@ -76,7 +76,7 @@ def find_bench(name_or_path: str, overrides: Mapping[str, str] | None = None) ->
         )
     file_type: type[BenchFile] = BENCH_KINDS.load(kind)
     for key, text in (overrides or {}).items():
-        _override(data, key, text, file_type, path)
+        _override(data, key, text, file_type)
     file = decode(data, file_type, str(path))
     return NamedBench(Path(path).stem, file.settled(path.parent))
 
@@ -104,7 +104,7 @@ def _bench_path(name_or_path: str) -> Path:
     return path
 
 
-def _override(data: dict[str, Any], key: str, text: str, file_type: type, path: Path) -> None:
+def _override(data: dict[str, Any], key: str, text: str, file_type: type) -> None:
     """Replace one value of a bench file by a text from the command line."""
     struct: Any = file_type
     table = data

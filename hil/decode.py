@@ -51,7 +51,7 @@ def decode(data: Any, wanted: type[T], where: str) -> T:
 
 
 def decode_text(text: str, wanted: Any, where: str) -> Any:
-    """Read one value that was typed at the command line: a number, a quantity, a list with commas."""
+    """Read one value typed at the command line: a number, a quantity, a list with commas."""
     unit, plain = unwrapped(wanted)
     members = members_of(plain)
     if type(None) in members:
@@ -69,7 +69,7 @@ def decode_text(text: str, wanted: Any, where: str) -> Any:
 def _from_text(text: str, plain: Any, unit: str | None, where: str) -> Any:
     origin = typing.get_origin(plain)
     if origin in (tuple, list):
-        inner = typing.Annotated[typing.get_args(plain)[0], _Unit(unit)]
+        inner: Any = typing.Annotated[typing.get_args(plain)[0], _Unit(unit)]
         return [decode_text(part, inner, where) for part in text.split(",") if part.strip()]
     if plain is bool:
         if text.lower() not in ("true", "false"):
@@ -103,6 +103,7 @@ def unwrapped(hint: Any) -> tuple[str | None, Any]:
 
 
 def members_of(hint: Any) -> tuple[Any, ...]:
+    """List the members of a union, None last; any other type is its own only member."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return tuple(sorted(typing.get_args(hint), key=lambda member: member is type(None)))
     return (hint,)
@@ -117,8 +118,8 @@ def _type_name(plain: Any) -> str:
 def _prepared(value: Any, hint: Any, where: str, key: str) -> Any:
     """Turn text quantities into SI floats and refuse NaN, unknown keys and wrong units."""
     unit, plain = unwrapped(hint)
-    for member in members_of(plain):
-        inner_unit, member = unwrapped(member)
+    for choice in members_of(plain):
+        inner_unit, member = unwrapped(choice)
         unit = inner_unit or unit
         if (
             isinstance(value, dict)
@@ -127,7 +128,7 @@ def _prepared(value: Any, hint: Any, where: str, key: str) -> Any:
         ):
             return _prepared_struct(value, member, where, key)
         if isinstance(value, (list, tuple)) and typing.get_origin(member) in (tuple, list):
-            inner = typing.Annotated[typing.get_args(member)[0], _Unit(unit)]
+            inner: Any = typing.Annotated[typing.get_args(member)[0], _Unit(unit)]
             return [_prepared(v, inner, where, f"{key}[{k}]") for k, v in enumerate(value)]
         if member is float and isinstance(value, str) and unit is not None:
             try:

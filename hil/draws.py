@@ -77,7 +77,7 @@ def normal(key, stream, count):
 
 @njit(cache=True)
 def uniforms(keys, stream, counts):
-    """Draw numbers from [0, 1): keys (cells,) and counts (draws, cells) uint64 give (draws, cells)."""
+    """Draw from [0, 1): uint64 keys (cells,) and counts (draws, cells) give (draws, cells)."""
     out = np.empty(counts.shape)
     for i in range(counts.shape[0]):
         for k in range(counts.shape[1]):
@@ -87,7 +87,7 @@ def uniforms(keys, stream, counts):
 
 @njit(cache=True)
 def normals(keys, stream, counts):
-    """Draw standard normal numbers: keys (cells,) and counts (draws, cells) give (draws, cells)."""
+    """Draw standard normal numbers: keys and counts as in `uniforms`."""
     out = np.empty(counts.shape)
     for i in range(counts.shape[0]):
         for k in range(counts.shape[1]):

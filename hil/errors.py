@@ -1,9 +1,9 @@
 """What can go wrong, as one small tree.
 
-Each error is the project's own and the closest built-in, so it can be caught by project or by kind::
+Each error is the project's own and the closest built-in, to be caught by project or by kind::
 
     HilError
-    ├── LimitExceeded   (ValueError)           a program asks for more than the bench's limits allow
+    ├── LimitExceeded   (ValueError)           a program asks for more than the limits allow
     ├── NotSupported    (NotImplementedError)  a protocol asks for what this bench cannot do
     ├── ConfigError     (ValueError)           a bench file, model file or parameter is wrong
     ├── StoreError      (OSError)              a run folder cannot be written, read or locked

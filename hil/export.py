@@ -72,5 +72,6 @@ def needed(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise MissingExtra(
-            f'this needs {module}, which is not installed; python -m pip install "hil-bench[{extra}]"'
+            f"this needs {module}, which is not installed; "
+            f'python -m pip install "hil-bench[{extra}]"'
         ) from error

@@ -1,4 +1,4 @@
-"""What a bench will never do to a cell, what a program would cost it, and what it has had so far."""
+"""What a bench will never do to a cell, what a program would cost it, what it has had so far."""
 
 from typing import Annotated, Any
 

@@ -140,15 +140,15 @@ class Program:
 
     def __add__(self, other: "Program") -> "Program":
         """Play *other* after this program, without a pause."""
-        shift = np.array([len(self.look), len(self.look), 0])
-        columns = np.concatenate
         mine, theirs = self.columns, other.columns
         if mine != theirs:
             if 1 not in (mine, theirs):
                 raise ConfigError(
                     f"a program for {mine} cells cannot be joined to one for {theirs}"
                 )
-            self, other = self._widened(max(mine, theirs)), other._widened(max(mine, theirs))
+            return self._widened(max(mine, theirs)) + other._widened(max(mine, theirs))
+        shift = np.array([len(self.look), len(self.look), 0])
+        columns = np.concatenate
         return Program(
             columns((self.duration_s, other.duration_s)),
             columns((self.start_v, other.start_v)),
@@ -174,7 +174,8 @@ class Program:
     @property
     def columns(self) -> int:
         """Number of columns: 1 for a program that is the same for all cells."""
-        return self.start_v.shape[1]
+        columns: int = self.start_v.shape[1]
+        return columns
 
     @property
     def highest_phase(self) -> Phase:
@@ -277,7 +278,7 @@ def read(
 def hold(
     voltage_v: ArrayLike, duration_s: ArrayLike, *, edge_s: ArrayLike = 100e-9, looks: int = 1
 ) -> Program:
-    """Build a constant bias from 0 V and back, measured at the end of each of *looks* equal parts."""
+    """Build a constant bias from 0 V and back, measured at the end of each of *looks* parts."""
     if looks < 0:
         raise ConfigError(f"a hold is measured 0 or more times, not {looks}")
     parts = max(looks, 1)
@@ -293,7 +294,7 @@ def wait(duration_s: ArrayLike) -> Program:
 
 
 def ramp(peak_v: ArrayLike, *, rise_s: ArrayLike, fall_s: ArrayLike | None = None) -> Program:
-    """Build a triangle: 0 V to *peak_v* in *rise_s*, back to 0 V in *fall_s* (default: the same)."""
+    """Build a triangle: 0 V to *peak_v* in *rise_s*, back in *fall_s* (the same by default)."""
     durations = (rise_s, rise_s if fall_s is None else fall_s)
     return _segments(durations, (0.0, peak_v, 0.0), (Look.NOT, Look.NOT))
 

@@ -21,7 +21,7 @@ Table = dict[str, NDArray[Any]]
 
 
 class Columns:
-    """Names and units of a protocol's records, in their order; "1" is a plain number, "text" text."""
+    """Names and units of a protocol's records, in order; "1" is a plain number, "text" a text."""
 
     def __init__(self, **units: str) -> None:
         self.units: Mapping[str, str] = units
@@ -139,7 +139,7 @@ class Protocol(
 
     @abstractmethod
     def programs(self, bench: Bench) -> Iterable[tuple[Program, float]]:
-        """List the programs it will use at worst, and about how often each (for time and limits)."""
+        """List the programs it will use at worst, each with about how often."""
 
     @abstractmethod
     def describe(self, bench: Bench) -> str:

@@ -26,6 +26,7 @@ from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, bench_from_record
 from hil.decode import decode
 from hil.errors import CellFault, ConfigError, HilError
+from hil.guard import Guard
 from hil.limits import Cost
 from hil.protocol import Batch, Protocol, RunView
 from hil.samples import SampleLog
@@ -190,8 +191,10 @@ def _drive(
         with ExitStack() as stack:
             samples = _sample_log(bench, store, stack)
             stop = stack.enter_context(_stop_signals(at_once=not bench.can_snapshot))
+            guard = _guard(bench, store, stack)
             stack.enter_context(bench)
-            finished = _measure(protocol, bench, store, samples, stop, report)
+            keeper = _Keeper(protocol, bench, store, samples, guard, report)
+            finished = _measure(protocol, bench, keeper, stop)
     except KeyboardInterrupt:
         store.event("interrupted", "at once")
         return Outcome(store.folder, finished=False)
@@ -202,45 +205,84 @@ def _drive(
     return Outcome(store.folder, finished)
 
 
-def _measure(
-    protocol: Protocol,
-    bench: Bench,
-    store: RunStore,
-    samples: SampleLog | None,
-    stop: threading.Event,
-    report: Callable[[Progress], None] | None,
-) -> bool:
+class _Keeper:
+    """Keeps batches, and the bench's state and stress after them, in groups."""
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        bench: Bench,
+        store: RunStore,
+        samples: SampleLog | None,
+        guard: Guard | None,
+        report: Callable[[Progress], None] | None,
+    ) -> None:
+        self._protocol = protocol
+        self._bench = bench
+        self._store = store
+        self._samples = samples
+        self._guard = guard
+        self._report = report
+        self._waiting: list[Batch] = []
+        self._kept = store.batches
+        self._last_s = time.monotonic()
+        self.view = RunView(
+            store.header.seed, self._kept, store.table, seam=store.snapshot is None
+        )
+        self._done = protocol.done(self.view.past)
+
+    def take(self, batch: Batch, *, at_once: bool) -> None:
+        """Take a batch; keep the group if it is time or if *at_once*."""
+        self.view.batch += 1
+        self._waiting.append(batch)
+        if at_once or time.monotonic() - self._last_s >= COMMIT_S:
+            self.keep()
+
+    def keep(self) -> None:
+        """Put on disk what waits, then show it."""
+        if self._guard is not None:
+            self._guard.check_alive()
+        if self._waiting:
+            snapshot = self._bench.snapshot() if self._bench.can_snapshot else None
+            self._store.append(self._kept, self._waiting, snapshot)
+            self._kept += len(self._waiting)
+            self._done += sum(batch.done for batch in self._waiting)
+            self._show(self._waiting[-1])
+            self._waiting.clear()
+        if self._samples is not None:
+            self._samples.write(self._bench.ledger.own)
+        self._last_s = time.monotonic()
+
+    def _show(self, last: Batch) -> None:
+        if self._report is not None:
+            total = self._protocol.total(self._bench)
+            self._report(Progress(self._done, total, self._protocol.glance(last)))
+
+
+def _measure(protocol: Protocol, bench: Bench, keeper: _Keeper, stop: threading.Event) -> bool:
     """Take batches from the protocol and keep them; returns whether it came to its end."""
-    kept = store.batches
-    view = RunView(store.header.seed, kept, store.table, seam=store.snapshot is None)
-    total = protocol.total(bench)
-    done = protocol.done(view.past)
-    waiting: list[Batch] = []
-
-    def commit() -> None:
-        nonlocal kept, done
-        snapshot = bench.snapshot() if bench.can_snapshot else None
-        store.append(kept, waiting, snapshot)
-        if samples is not None:
-            samples.write(bench.ledger.own)
-        kept += len(waiting)
-        done += sum(batch.done for batch in waiting)
-        if report is not None:
-            report(Progress(done, total, protocol.glance(waiting[-1])))
-        waiting.clear()
-
-    last_s = time.monotonic()
-    for batch in protocol.measure(bench, view):
-        view.batch += 1
-        waiting.append(batch)
-        if time.monotonic() - last_s >= COMMIT_S or stop.is_set():
-            commit()
-            last_s = time.monotonic()
+    try:
+        for batch in protocol.measure(bench, keeper.view):
+            keeper.take(batch, at_once=stop.is_set())
             if stop.is_set():
                 return False
-    if waiting:
-        commit()
+    except BaseException:
+        # what a real cell has shown cannot be measured again; a simulated one is taken up from its
+        # last snapshot, which what waits is ahead of
+        if not bench.can_snapshot:
+            keeper.keep()
+        raise
+    keeper.keep()
     return True
+
+
+def _guard(bench: Bench, store: RunStore, stack: ExitStack) -> Guard | None:
+    """Start the guard before a bench with instruments is opened."""
+    if bench.kind == "physics":
+        return None
+    guard = stack.enter_context(Guard(store.folder / "guard.log"))
+    guard.protect(bench.safe_messages())
+    return guard
 
 
 def _sample_log(bench: Bench, store: RunStore, stack: ExitStack) -> SampleLog | None:
@@ -248,8 +290,11 @@ def _sample_log(bench: Bench, store: RunStore, stack: ExitStack) -> SampleLog | 
     if not bench.sample.device:
         return None
     log = SampleLog(store.folder.parent, bench.kind, bench.sample.device, store.folder.name)
+    stack.enter_context(log)
     bench.ledger.earlier = log.earlier(len(bench.cells))
-    return stack.enter_context(log)
+    if not bench.can_snapshot:  # a snapshot brings the run's own share itself
+        bench.ledger.own = log.own(len(bench.cells))
+    return log
 
 
 def _note_failure(store: RunStore, error: BaseException) -> None:
@@ -261,13 +306,19 @@ def _note_failure(store: RunStore, error: BaseException) -> None:
 
 @contextmanager
 def _stop_signals(*, at_once: bool) -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into a stop after the current batch; the second time, or where a bench
-    cannot wait (*at_once*), into KeyboardInterrupt.
+    """Turn Ctrl-C and SIGTERM into a stop after the current batch.
+
+    The second time, or where a bench cannot wait (*at_once*), they raise KeyboardInterrupt; after
+    that they are ignored, so that none of them ends the way to a safe bench.
     """
     stop = threading.Event()
+    raised = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if raised.is_set():
+            return
         if at_once or stop.is_set():
+            raised.set()
             raise KeyboardInterrupt
         stop.set()
 

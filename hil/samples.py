@@ -5,6 +5,8 @@ and real samples of the same name are kept apart.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,25 +37,33 @@ class SampleLog:
         self._run = run
         self._path = folder / FILE
         columns = ", ".join(f"{name} NOT NULL" for name in STRESS.fields or ())
-        try:
+        with self._translated(), ExitStack() as undo:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
+            undo.enter_context(closing(self._db))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS stress (kind TEXT, device TEXT, run TEXT, cell INTEGER, "
-                f"{columns}, PRIMARY KEY (kind, device, run, cell))"
+                "CREATE TABLE IF NOT EXISTS stress (kind TEXT, device TEXT, run TEXT, "
+                f"cell INTEGER, {columns}, PRIMARY KEY (kind, device, run, cell))"
             )
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self._path}: {error}; look at the folder's permissions") from error
+            undo.pop_all()
 
     def earlier(self, cells: int) -> NDArray[Any]:
         """Add up the stress from all other runs, (cells,) STRESS."""
+        return self._sum(cells, "run <> ?")
+
+    def own(self, cells: int) -> NDArray[Any]:
+        """Tell the stress from this run as far as it is kept, (cells,) STRESS."""
+        return self._sum(cells, "run = ?")
+
+    def _sum(self, cells: int, which: str) -> NDArray[Any]:
         ledger = Ledger(cells)
-        rows = self._db.execute(
-            "SELECT cell, pulses, bias_vs, bias_s, energy_j, highest_v, lowest_v FROM stress "
-            "WHERE kind = ? AND device = ? AND run <> ? AND cell < ?",
-            (*self._key, self._run, cells),
-        )
+        with self._translated():
+            rows = self._db.execute(
+                "SELECT cell, pulses, bias_vs, bias_s, energy_j, highest_v, lowest_v FROM stress "
+                f"WHERE kind = ? AND device = ? AND cell < ? AND {which}",
+                (*self._key, cells, self._run),
+            ).fetchall()
         for cell, *stress in rows:
             ledger.book(np.array([cell]), np.array([tuple(stress)], STRESS))
         return ledger.own
@@ -61,13 +71,20 @@ class SampleLog:
     def write(self, own: NDArray[Any]) -> None:
         """Keep the stress of this run so far, (cells,) STRESS."""
         rows = [(*self._key, self._run, cell, *row) for cell, row in enumerate(own.tolist())]
-        marks = ", ".join("?" * (4 + len(STRESS)))
-        try:
+        marks = ", ".join("?" * (4 + len(STRESS.fields or ())))
+        with self._translated():
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(f"INSERT OR REPLACE INTO stress VALUES ({marks})", rows)
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}; free some space, then hil resume") from error
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            full = "full" in str(error)
+            remedy = "free some space" if full else "look at the disk and the folder's permissions"
+            raise StoreError(f"{self._path}: {error}; {remedy}, then hil resume") from error
 
     def close(self) -> None:
         """Finish; may be called twice."""

@@ -7,6 +7,8 @@ file whole or not at all, and with it the state that belongs to it.
 """
 
 import contextlib
+import errno
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
@@ -71,21 +73,13 @@ class RunStore:
     def create(cls, folder: Path, header: Header) -> Self:
         """Make the folder and the file; raises StoreError if it cannot be, or is there already."""
         refuse_network_share(folder)
-        with _translated(folder):
+        with _translated(folder, "start again"), contextlib.ExitStack() as undo:
             folder.mkdir(parents=True)
-            lock = _locked(folder)
-            db = _connected(folder / FILE)
-            columns = ", ".join(f'"{name}" {_sql(unit)}' for name, unit in header.columns.items())
-            db.executescript(
-                "BEGIN;"
-                "CREATE TABLE header (json TEXT NOT NULL);"
-                f"CREATE TABLE records (seq INTEGER PRIMARY KEY, batch INTEGER NOT NULL, {columns});"
-                "CREATE TABLE events (seq INTEGER PRIMARY KEY, time_utc TEXT, what TEXT, detail TEXT);"
-                "CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB);"
-                f"PRAGMA user_version = {FORMAT};"
-                "COMMIT;"
-            )
-            db.execute("INSERT INTO header VALUES (?)", (msgspec.json.encode(header).decode(),))
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            lock = undo.enter_context(contextlib.closing(_locked(folder)))
+            db = undo.enter_context(contextlib.closing(_connected(folder / FILE)))
+            _lay_out(db, header)
+            undo.pop_all()
         store = cls(folder, header, db)
         store._lock = lock
         return store
@@ -95,10 +89,11 @@ class RunStore:
         """Open a run to go on with it; raises StoreError if another process is writing it."""
         refuse_network_share(folder)
         path = _existing(folder)
-        with _translated(folder):
-            lock = _locked(folder)
-            db = _connected(path)
+        with _translated(folder), contextlib.ExitStack() as undo:
+            lock = undo.enter_context(contextlib.closing(_locked(folder)))
+            db = undo.enter_context(contextlib.closing(_connected(path)))
             store = cls(folder, _read_header(db, folder), db)
+            undo.pop_all()
         store._lock = lock
         return store
 
@@ -146,7 +141,8 @@ class RunStore:
 
     def table(self) -> Table:
         """Read all records."""
-        return _read_table(self._db, self.header.columns)
+        with _translated(self.folder):
+            return _read_table(self._db, self.header.columns)
 
     def close(self) -> None:
         """Finish writing and let others write; may be called twice."""
@@ -177,7 +173,8 @@ class RunStore:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
 
     def _kept(self, name: str) -> Any:
-        row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        with _translated(self.folder):
+            row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
 
@@ -188,8 +185,7 @@ class RunRecord:
         self.folder = folder
         path = _existing(folder)
         with _translated(folder):
-            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-            self.header = _read_header(self._db, folder)
+            self._db, self.header = _opened_to_read(path)
 
     def table(self) -> Table:
         """Read all records."""
@@ -251,16 +247,19 @@ def refuse_network_share(folder: Path) -> None:
     kind = _network_kind(folder)
     if kind:
         raise StoreError(
-            f"{folder} lies on a network share ({kind}), where a run cannot be kept safely; choose a "
-            "local folder with --out and copy it afterwards"
+            f"{folder} lies on a network share ({kind}), where a run cannot be kept safely; "
+            "choose a local folder with --out and copy it afterwards"
         )
 
 
 _NETWORK_KINDS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "ncpfs"}
 
 
+_MOUNTS = Path("/proc/mounts")
+
+
 def _network_kind(folder: Path) -> str:
-    path = folder.absolute()
+    path = folder.resolve()
     if sys.platform == "win32":
         import ctypes
 
@@ -268,7 +267,7 @@ def _network_kind(folder: Path) -> str:
         return "Windows" if remote or path.anchor.startswith("\\\\") else ""
     best, kind = "", ""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
+        for line in _MOUNTS.read_text(encoding="utf-8").splitlines():
             _, mount, fstype, *_ = line.split(" ")
             mount = mount.replace("\\040", " ")
             if path.is_relative_to(mount) and len(mount) >= len(best):
@@ -279,19 +278,47 @@ def _network_kind(folder: Path) -> str:
 def _existing(folder: Path) -> Path:
     path = folder / FILE
     if not path.is_file():
-        raise StoreError(f"{folder} is not a run folder (it has no {FILE}); hil runs lists them")
+        raise StoreError(
+            f"{folder} is not a run folder, or was stopped before it began: it has no {FILE}; "
+            "hil runs lists what there is"
+        )
     return path
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=10)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
+    with contextlib.ExitStack() as undo:
+        db = sqlite3.connect(path, isolation_level=None, timeout=10)
+        undo.enter_context(contextlib.closing(db))
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        undo.pop_all()
     return db
 
 
+def _opened_to_read(path: Path) -> tuple[sqlite3.Connection, Header]:
+    """Open a file to read it; it may be on a disk that is full or cannot be written."""
+    uri = path.absolute().as_uri()
+    try:
+        return _connected_to_read(f"{uri}?mode=rw", path.parent)
+    except sqlite3.OperationalError:
+        log = path.with_name(f"{FILE}-wal")
+        if log.is_file() and log.stat().st_size:
+            raise
+        return _connected_to_read(f"{uri}?immutable=1", path.parent)
+
+
+def _connected_to_read(uri: str, folder: Path) -> tuple[sqlite3.Connection, Header]:
+    with contextlib.ExitStack() as undo:
+        db = sqlite3.connect(uri, uri=True, timeout=10)
+        undo.enter_context(contextlib.closing(db))
+        db.execute("PRAGMA query_only = ON")
+        header = _read_header(db, folder)
+        undo.pop_all()
+    return db, header
+
+
 def _locked(folder: Path) -> sqlite3.Connection:
-    """Take the run for this process; SQLite's own file lock works on every system and dies with us."""
+    """Take the run for this process; SQLite's file lock works everywhere and dies with us."""
     lock = sqlite3.connect(folder / "lock.sqlite", isolation_level=None, timeout=0)
     try:
         lock.execute("BEGIN EXCLUSIVE")
@@ -306,7 +333,10 @@ def _locked(folder: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _translated(folder: Path) -> Iterator[None]:
+def _translated(
+    folder: Path, then: str = "hil resume: everything acknowledged is kept"
+) -> Iterator[None]:
+    """Turn what goes wrong with a run's file into a sentence; *then* comes after mending."""
     try:
         yield
     except FileExistsError as error:
@@ -314,11 +344,32 @@ def _translated(folder: Path) -> Iterator[None]:
     except StoreError:
         raise
     except (sqlite3.Error, OSError) as error:
-        full = "full" in str(error) or getattr(error, "errno", None) == 28
-        remedy = "free some space" if full else "look at the disk and the folder's permissions"
-        raise StoreError(
-            f"{folder}: {error}; {remedy}, then hil resume: everything acknowledged is kept"
-        ) from error
+        what = str(getattr(error, "strerror", None) or error)
+        remedy = "look at the disk and the folder's permissions"
+        if "full" in what or getattr(error, "errno", None) == errno.ENOSPC:
+            remedy = "free some space"
+        elif "locked" in what:
+            remedy = "another program holds the file: close it"
+        elif "malformed" in what or "not a database" in what:
+            remedy, then = f"{FILE} is damaged: bring it back from a copy", "try again"
+        raise StoreError(f"{folder}: {what}; {remedy}, then {then}") from error
+
+
+def _lay_out(db: sqlite3.Connection, header: Header) -> None:
+    """Make the tables and the header, all of it or nothing."""
+    columns = ", ".join(f'"{name}" {_sql(unit)}' for name, unit in header.columns.items())
+    db.execute("BEGIN")
+    db.execute("CREATE TABLE header (json TEXT NOT NULL)")
+    db.execute(
+        f"CREATE TABLE records (seq INTEGER PRIMARY KEY, batch INTEGER NOT NULL, {columns})"
+    )
+    db.execute(
+        "CREATE TABLE events (seq INTEGER PRIMARY KEY, time_utc TEXT, what TEXT, detail TEXT)"
+    )
+    db.execute("CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB)")
+    db.execute(f"PRAGMA user_version = {FORMAT}")
+    db.execute("INSERT INTO header VALUES (?)", (msgspec.json.encode(header).decode(),))
+    db.execute("COMMIT")
 
 
 def _read_header(db: sqlite3.Connection, folder: Path) -> Header:
@@ -328,10 +379,17 @@ def _read_header(db: sqlite3.Connection, folder: Path) -> Header:
             f"{folder} was written by a newer version (format {version}, this one reads up to "
             f"{FORMAT}); update with pip"
         )
-    row = db.execute("SELECT json FROM header").fetchone()
-    if row is None:
-        raise StoreError(f"{folder} was stopped before it began; delete it")
-    return msgspec.json.decode(row[0], type=Header)
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'header'").fetchone() is None:
+        raise StoreError(
+            f"{folder} holds nothing: it was stopped before it began; delete it and start again"
+        )
+    (text,) = db.execute("SELECT json FROM header").fetchone()
+    try:
+        return msgspec.json.decode(text, type=Header)
+    except msgspec.MsgspecError as error:
+        raise StoreError(
+            f"{folder}: its header cannot be read ({error}); bring {FILE} back from a copy"
+        ) from error
 
 
 def _sql(unit: str) -> str:

@@ -1,4 +1,4 @@
-"""Quantities as people write them (500ns, 100uA, 0.1V) and as the program keeps them (SI floats)."""
+"""Quantities as people write them (500ns, 100uA, 0.1V) and as programs keep them (SI floats)."""
 
 import math
 import re
@@ -11,15 +11,15 @@ from hil.errors import ConfigError
 _PREFIXES = {
     "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9,
 }  # fmt: skip
-_ALIASES = {"Ohm": "ohm", "Ω": "ohm", "Ω": "ohm"}
+_ALIASES = {"Ohm": "ohm", "\N{GREEK CAPITAL LETTER OMEGA}": "ohm", "\N{OHM SIGN}": "ohm"}
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*)\s*")
 
 
 def quantity(unit: str, description: str, **constraints: Any) -> msgspec.Meta:
     """Describe a field that is a quantity: its unit, what it is, and its bounds.
 
-    For use in ``Annotated[float, quantity("s", "flat top", gt=0)]``; `hil.config.decode` then
-    takes ``500e-9`` and ``"500ns"`` alike and refuses ``"500nV"``. The unit of a plain number is "1".
+    For use in ``Annotated[float, quantity("s", "flat top", gt=0)]``; `hil.decode.decode` then
+    takes ``500e-9`` and ``"500ns"`` alike and refuses ``"500nV"``. A plain number's unit is "1".
     """
     shown = description if unit == "1" else f"{description} ({unit})"
     return msgspec.Meta(description=shown, extra={"unit": unit}, **constraints)

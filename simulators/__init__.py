@@ -1,0 +1,1 @@
+"""Simulated devices, crossbars and instruments."""

@@ -9,7 +9,7 @@ needs to act (it acts at once), noise on the source, offsets.
 """
 
 import io
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -71,6 +71,7 @@ class PhysicsBench(Bench):
     """
 
     kind: Kind = "physics"
+    can_snapshot: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -141,7 +142,9 @@ class PhysicsBench(Bench):
         shape = terminal.current_a.shape
         source_v = timeline.source_v
         if time_s.shape != shape:
-            time_s, source_v = np.broadcast_to(time_s, shape), np.broadcast_to(source_v, shape)
+            time_s = np.broadcast_to(time_s, shape)
+        if source_v.shape != shape:
+            source_v = np.broadcast_to(source_v, shape)
         status = terminal.limited.astype(np.int64)
         current_a, voltage_v = terminal.current_a, terminal.voltage_v
         if not self._exact:
@@ -182,8 +185,9 @@ class PhysicsBench(Bench):
         with np.load(io.BytesIO(snapshot)) as kept:
             if kept["state"].dtype != self.state.dtype or kept["state"].shape != self.state.shape:
                 raise StoreError(
-                    f"the snapshot is of {len(kept['state'])} other cells than bench {self.name} has; "
-                    "resume with the bench file and the version the run was started with"
+                    f"the snapshot is of {len(kept['state'])} other cells than bench "
+                    f"{self.name} has; resume with the bench file and the version the run was "
+                    "started with"
                 )
             self.state = kept["state"]
             self._noise_draws = kept["noise_draws"]

@@ -16,7 +16,6 @@ from hil.store import FILE, Header
 RUNS = Path("runs")
 """Where runs are kept unless --out says otherwise."""
 
-
 class Console:
     """Prints for people; with --json people read standard error and programs standard output."""
 
@@ -118,7 +117,7 @@ def find_run(name: str, out: Path = RUNS) -> Path:
     if name == "last" and folders:
         return folders[-1]
     fitting = [folder for folder in folders if folder.name.startswith(name)]
-    if len(fitting) == 1:
+    if len(fitting) == 1 or name in [folder.name for folder in fitting]:
         return fitting[0]
     what = "no run" if not fitting else f"{len(fitting)} runs"
     raise ConfigError(f"there is {what} {name!r} in {out}; hil runs lists them")
@@ -127,4 +126,5 @@ def find_run(name: str, out: Path = RUNS) -> Path:
 def caption_of(header: Header, folder: Path) -> str:
     """Say where a picture's data come from, in one line."""
     sample = header.device or header.bench_file.get("title") or header.bench
-    return f"{sample}   |   {header.kind} bench {header.bench}, seed {header.seed}   |   {folder.name}"
+    origin = f"{header.kind} bench {header.bench}, seed {header.seed}"
+    return f"{sample}   |   {origin}   |   {folder.name}"

@@ -9,6 +9,9 @@ import click
 
 from hil.errors import HilError
 
+STOPPED = 130
+"""Exit code of a command that was stopped by Ctrl-C or SIGTERM."""
+
 COMMANDS = {
     "run": ("hil.cli.run:run", "Run a protocol on a bench."),
     "resume": ("hil.cli.run:resume", "Go on with a run that was stopped."),
@@ -63,15 +66,33 @@ def main() -> NoReturn:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         code = hil.main(arguments, prog_name="hil", standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
+    except click.ClickException as error:
+        code = error.exit_code
+        _tell(_usage(error), debug)
     except (KeyboardInterrupt, click.Abort):
         click.echo("hil: stopped", err=True)
-        code = 130
+        code = STOPPED
     except HilError as error:
-        if debug:
-            traceback.print_exc()
-        click.echo(f"hil: {error}", err=True)
         code = 1
+        _tell(str(error), debug)
+    except OSError as error:
+        code = 1
+        place = f"{error.filename}: " if error.filename else ""
+        _tell(f"{place}{error.strerror or error}; look at the disk and at permissions", debug)
     sys.exit(code or 0)
+
+
+def _tell(sentence: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"hil: {sentence}", err=True)
+
+
+def _usage(error: click.ClickException) -> str:
+    """Say what is wrong with a command, and where to read how it is used."""
+    text = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{text}; see {context.command_path} --help" if context else text

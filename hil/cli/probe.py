@@ -15,7 +15,7 @@ from hil.runner import LARGEST_SEED, choose_seed
 from hil.units import format_quantity, parse_quantity
 
 
-class Quantity(click.ParamType):
+class Quantity(click.ParamType):  # type: ignore[type-arg]  # older clicks take no arguments
     """An option that takes 500ns, 1.2V or a plain SI number."""
 
     def __init__(self, unit: str) -> None:
@@ -69,8 +69,8 @@ def read(
     "--voltage", "voltage_v", type=Quantity("V"), required=True, help="Amplitude, open circuit."
 )
 def pulse(
-    bench_name: str, voltage_v: float, high_s: float, edge_s: float, read_v: float, cell: int | None,
-    seed: int | None, as_json: bool,
+    bench_name: str, voltage_v: float, high_s: float, edge_s: float, read_v: float,
+    cell: int | None, seed: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Send one pulse and read before and after."""
     console = Console(as_json)

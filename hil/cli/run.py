@@ -1,6 +1,7 @@
 """``hil run`` and ``hil resume``: from a protocol to records and a picture."""
 
 import typing
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ import msgspec
 from hil.bench import Bench
 from hil.catalog import PROTOCOLS
 from hil.cli.console import RUNS, Console, caption_of, find_run
+from hil.cli.main import STOPPED
 from hil.config import find_bench
 from hil.decode import decode, decode_text, unknown
-from hil.errors import ConfigError
-from hil.protocol import Protocol
+from hil.errors import ConfigError, StoreError
+from hil.protocol import Protocol, Table
 from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan
 from hil.runner import resume as resume_run
 from hil.runner import start as start_run
-from hil.store import RunRecord
+from hil.store import Header, RunRecord
 from hil.units import format_quantity
 
 
@@ -101,7 +103,7 @@ def run(
         click.confirm(
             f"measure {bench.sample.device or 'an unnamed sample'} now?", abort=True, err=as_json
         )
-    folder = out / name_of_run(protocol, named.name)
+    folder = _unused(out / name_of_run(protocol, named.name))
     console.line(f"run      {folder}")
     with console.progress() as line:
         outcome = start_run(
@@ -110,7 +112,7 @@ def run(
     _finish(console, complete, outcome)
 
 
-@click.command(epilog="Example: hil resume runs/2026-11-22_101403_jump-table_tiox")
+@click.command(epilog="Example: hil resume last")
 @click.argument("run_name", metavar="RUN")
 @click.option(
     "--out",
@@ -145,9 +147,7 @@ def _finish(console: Console, protocol: Protocol, outcome: Outcome) -> None:
     """Draw and sum up what is on disk."""
     with RunRecord(outcome.folder) as record:
         table, header = record.table(), record.header
-    pictures = protocol.picture(
-        table, caption_of(header, outcome.folder), outcome.folder / f"{header.protocol}.png"
-    )
+    pictures = draw(protocol, table, header, outcome.folder)
     summary = protocol.summarise(table)
     for picture in pictures:
         console.line(f"picture  {picture}")
@@ -165,6 +165,27 @@ def _finish(console: Console, protocol: Protocol, outcome: Outcome) -> None:
             **summary.figures,
         }
     )
+    if not outcome.finished:
+        raise click.exceptions.Exit(STOPPED)
+
+
+def draw(protocol: Protocol, table: Table, header: Header, folder: Path) -> list[Path]:
+    """Draw a run into its folder; raises StoreError where that cannot be written."""
+    try:
+        return protocol.picture(
+            table, caption_of(header, folder), folder / f"{header.protocol}.png"
+        )
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: the picture cannot be written ({error.strerror or error}); every record "
+            "is kept, so mend that and ask for it with hil plot"
+        ) from error
+
+
+def _unused(folder: Path) -> Path:
+    """Add a number to the folder of a run that starts in the same second as another."""
+    numbered = (folder.with_name(f"{folder.name}-{k}") for k in count(2))
+    return next(path for path in chain([folder], numbered) if not path.exists())
 
 
 def _split(settings: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from hil.cli.console import RUNS, caption_of, find_run
-from hil.cli.run import protocol_of
+from hil.cli.console import RUNS, find_run
+from hil.cli.run import draw, protocol_of
 from hil.errors import StoreError
 from hil.export import FORMATS, export_table
 from hil.store import FILE, RunRecord, add_note
@@ -49,9 +49,8 @@ def show(run_name: str, out: Path) -> None:
         click.echo(f"protocol  {header.protocol}  seed {header.seed}")
         for name, value in header.parameters.items():
             click.echo(f"          {name} = {value}")
-        click.echo(
-            f"bench     {header.bench}  ({header.kind}, {len(header.cells)} cells)  {header.device}"
-        )
+        what = f"{header.kind}, {len(header.cells)} cells"
+        click.echo(f"bench     {header.bench}  ({what})  {header.device}")
         click.echo("versions  " + ", ".join(f"{k} {v}" for k, v in header.versions.items()))
         if header.note:
             click.echo(f"note      {header.note}")
@@ -79,8 +78,7 @@ def plot(run_name: str, out: Path) -> None:
     folder = find_run(run_name, out)
     with RunRecord(folder) as record:
         header = record.header
-        path = folder / f"{header.protocol}.png"
-        pictures = protocol_of(record).picture(record.table(), caption_of(header, folder), path)
+        pictures = draw(protocol_of(record), record.table(), header, folder)
     for picture in pictures:
         click.echo(f"picture  {picture}")
     if not pictures:

@@ -1,0 +1,1 @@
+"""Jump tables: how far one pulse moves the conductance, over the conductance."""

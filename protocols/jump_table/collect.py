@@ -148,7 +148,8 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         cells = f" x {len(bench.cells)} cells" if len(bench.cells) > 1 else ""
         return (
             f"{len(self.voltages_v)} pulse voltages x {self.points:,} points{cells}; "
-            f"{format_quantity(self.high_s, 's')} high, {format_quantity(self.edge_s, 's')} edges, "
+            f"{format_quantity(self.high_s, 's')} high, "
+            f"{format_quantity(self.edge_s, 's')} edges, "
             f"read {format_quantity(self.read_v, 'V')} after {format_quantity(self.delay_s, 's')}"
         )
 
@@ -186,7 +187,7 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
     def _look(self, walk: Walk, rows: Indices) -> Batch:
         """Read cells without a pulse."""
         before = walk.before(rows)
-        readings = walk.bench.apply(self._read(), walk.cells[rows])
+        readings = walk.bench.apply(_read(self), walk.cells[rows])
         walk.looked(rows, readings)
         return self._records(LOOK, before, np.full((1, len(rows)), np.nan), readings, False)
 
@@ -241,23 +242,7 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         """Build pulses, (pulses, cells), each followed by its read."""
         if voltages_v.shape[1] == 1:
             return _train_of_one(self, tuple(voltages_v[:, 0].tolist()))
-        return self._train(voltages_v)
-
-    def _train(self, voltages_v: Iterable[Any]) -> Program:
-        look = self._limited(wait(self.delay_s) + self._read())
-        steps = [
-            pulse(step_v, high_s=self.high_s, edge_s=self.edge_s) + look for step_v in voltages_v
-        ]
-        return sum(steps[1:], start=steps[0])
-
-    def _read(self) -> Program:
-        half_s = self.read_s / 2
-        return self._limited(read(self.read_v, settle_s=half_s, aperture_s=half_s))
-
-    def _limited(self, program: Program) -> Program:
-        if self.current_limit_a is None:
-            return program
-        return program.demanding(current_limit_a=self.current_limit_a)
+        return _train(self, voltages_v)
 
 
 def _repeated(values: NDArray[Any], pulses: int) -> NDArray[Any]:
@@ -273,4 +258,25 @@ def _shifted(first: Floats, after: Floats) -> Floats:
 @lru_cache(maxsize=256)
 def _train_of_one(protocol: JumpTableCollection, voltages_v: tuple[float, ...]) -> Program:
     """Build the pulses of a single cell, which recur."""
-    return protocol._train(voltages_v)
+    return _train(protocol, voltages_v)
+
+
+def _train(protocol: JumpTableCollection, voltages_v: Iterable[Any]) -> Program:
+    """Build pulses one after the other, each followed by its read."""
+    look = _limited(protocol, wait(protocol.delay_s) + _read(protocol))
+    steps = [
+        pulse(step_v, high_s=protocol.high_s, edge_s=protocol.edge_s) + look
+        for step_v in voltages_v
+    ]
+    return sum(steps[1:], start=steps[0])
+
+
+def _read(protocol: JumpTableCollection) -> Program:
+    half_s = protocol.read_s / 2
+    return _limited(protocol, read(protocol.read_v, settle_s=half_s, aperture_s=half_s))
+
+
+def _limited(protocol: JumpTableCollection, program: Program) -> Program:
+    if protocol.current_limit_a is None:
+        return program
+    return program.demanding(current_limit_a=protocol.current_limit_a)

@@ -1,5 +1,6 @@
 """The picture of a jump-table collection: steps over conductance, like Fig. 1d of Yousuf 2023."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ def draw(protocol: "JumpTableCollection", table: Table, caption: str, path: Path
 
 
 def _rows(amplitudes: list[Steps]) -> list[list[Steps]]:
-    """Lay out positive amplitudes above negative ones, weak to strong; 0 V goes with the positive."""
+    """Lay out amplitudes from weak to strong, 0 V and positive ones above negative ones."""
     ordered = sorted(amplitudes, key=lambda steps: abs(steps.voltage_v))
     rows = [
         [steps for steps in ordered if steps.voltage_v >= 0],
@@ -84,7 +85,7 @@ def _panel(axis: Axes, steps: Steps, protocol: "JumpTableCollection") -> None:
     )  # fmt: skip
     axis.axhline(0, color="0.6", linewidth=0.8, zorder=0)
     edges_s = np.linspace(protocol.window_low_s, protocol.window_high_s, BINS + 1)
-    bins = [moments(steps, low, high) for low, high in zip(edges_s[:-1], edges_s[1:], strict=True)]
+    bins = [moments(steps, low, high) for low, high in pairwise(edges_s)]
     middle = (edges_s[1:] + edges_s[:-1]) / 2 * 1e6
     mean = np.array([one.mean_s if one.points > 4 else np.nan for one in bins]) * 1e6
     sigma = np.array([one.sigma_s for one in bins]) * 1e6

@@ -75,6 +75,7 @@ class Walk:
         self._rung = np.full(count, -1)
         self._upwards = np.zeros(count, bool)
         self._due: Due | None = None
+        self._owed: Due | None = None
         self._seen: list[tuple[Indices, Floats]] = []
         self._remember(run.past)
 
@@ -84,6 +85,9 @@ class Walk:
 
     def due(self) -> Due:
         """Tell which cells need a closed-loop pulse and which get random pulses now."""
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            return owed
         if self._due is None:
             left = np.minimum(self._left, self.protocol.pulses_per_program)
             walking = left * ~self.placing
@@ -102,7 +106,7 @@ class Walk:
         self._start_anew(rows)
 
     def next_step_v(self, rows: Indices) -> Floats:
-        """Choose closed-loop pulses: the weakest at first and after a crossing, then ever stronger."""
+        """Choose closed-loop pulses: the weakest at first and after a crossing, then stronger."""
         upwards = self.last[3, rows] < self._target_s[rows]
         again = (self._rung[rows] >= 0) & (upwards == self._upwards[rows])
         down_v, up_v = self._ladders_v
@@ -110,11 +114,11 @@ class Walk:
         rung = np.minimum(rung, np.where(upwards, len(up_v), len(down_v)) - 1)
         self._rung[rows], self._upwards[rows] = rung, upwards
         self.attempt[rows] += 1
-        step_v = np.where(upwards, up_v[rung % len(up_v)], down_v[rung % len(down_v)])
+        step_v: Floats = np.where(upwards, up_v[rung % len(up_v)], down_v[rung % len(down_v)])
         return step_v * self.bench.sets_at
 
     def placed(self, rows: Indices, readings: Readings) -> None:
-        """Take in the read after a closed-loop pulse; raises CellFault for a cell that will not come."""
+        """Take in the read after a closed-loop pulse; raises CellFault after too many."""
         self._see(rows, readings)
         self._arrive(rows)
         if self.attempt[rows].max() >= self.protocol.attempts:
@@ -136,7 +140,7 @@ class Walk:
         return chosen
 
     def walked(self, rows: Indices, chosen: NDArray[np.int64], readings: Readings) -> Flags:
-        """Take in the reads after random pulses; returns which began in the window, (pulses, rows)."""
+        """Take in reads after random pulses; returns which began in the window, (pulses, rows)."""
         begun = np.ones((1, len(rows)), bool)
         self._see(rows, readings)
         inside = self._inside(readings.conductance_s)
@@ -172,7 +176,7 @@ class Walk:
 
     def _draw_target_s(self, rows: Indices) -> Floats:
         low_s, high_s = self.protocol.window_low_s, self.protocol.window_high_s
-        share = self.run.uniform("start", self.cells[rows], self.segment[rows][None])[0]
+        share: Floats = self.run.uniform("start", self.cells[rows], self.segment[rows][None])[0]
         return low_s + (high_s - low_s) * share
 
     def _start_anew(self, rows: Indices) -> None:
@@ -183,8 +187,9 @@ class Walk:
         self._arrive(rows)
 
     def _arrive(self, rows: Indices) -> None:
-        off_s = np.abs(self.last[3, rows] - self._target_s[rows])
-        self.placing[rows] = off_s > self.protocol.tolerance_s
+        at_s = self.last[3, rows]
+        near = np.abs(at_s - self._target_s[rows]) <= self.protocol.tolerance_s
+        self.placing[rows] = ~(near & self._inside(at_s))
         self._due = None
 
     def _remember(self, past: Table) -> None:
@@ -195,6 +200,20 @@ class Walk:
             mine = np.flatnonzero(past["cell"] == cell)
             if mine.size:
                 self._remember_cell(row, {name: values[mine] for name, values in past.items()})
+        self._owed = self._remember_round(past)
+
+    def _remember_round(self, past: Table) -> Due | None:
+        """Tell the random pulses that a stop between the two halves of a round has left over."""
+        cells, placed = past["cell"], past["kind"] == "place"
+        first = len(cells) - 1
+        while first > 0 and placed[first - 1] and cells[first - 1] < cells[first]:
+            first -= 1
+        just_placed = np.isin(self.cells, cells[first:]) & placed[-1]
+        left = np.minimum(self._left, self.protocol.pulses_per_program) * ~just_placed
+        if not just_placed.any() or not left.any():
+            return None
+        most = int(left.max())
+        return Due(np.empty(0, np.int64), np.flatnonzero(left == most), most)
 
     def _remember_cell(self, row: int, mine: Table) -> None:
         points = mine["kind"] == "point"
@@ -242,11 +261,11 @@ class Walk:
         for row in rows[self.placing[rows] & (self.attempt[rows] >= self.protocol.attempts)]:
             target_s = format_quantity(float(self._target_s[row]), "S")
             reached_s = format_quantity(float(self.last[3, row]), "S")
-            self._fault(
-                row,
-                f"is stuck at {reached_s}: {self.protocol.attempts} pulses did not bring it to {target_s}",
-                "take larger amplitudes, a wider tolerance_s, a narrower window, or another cell",
+            effort = f"{self.protocol.attempts} pulses did not bring it to {target_s}"
+            remedy = (
+                "take larger amplitudes, a wider tolerance_s, a narrower window, or another cell"
             )
+            self._fault(row, f"is stuck at {reached_s}: {effort}", remedy)
 
     def _fault(self, row: int | np.int64, what: str, remedy: str) -> None:
         name = self.bench.cells.name(int(self.cells[row]))
@@ -255,6 +274,6 @@ class Walk:
 
 
 def _ladders(voltages_v: Floats) -> tuple[Floats, Floats]:
-    """Sort amplitudes from weak to strong: those that lower the conductance, those that raise it."""
+    """Sort amplitudes from weak to strong: those that lower the conductance, those that raise."""
     ordered = voltages_v[np.argsort(np.abs(voltages_v))]
     return ordered[ordered < 0], ordered[ordered > 0]

@@ -15,16 +15,12 @@ from typing import Annotated, ClassVar
 import msgspec
 import numpy as np
 from msgspec import Meta
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from hil.draws import normal
 from hil.errors import ConfigError, NotSupported
+from hil.simulators.models.jump_table_kernel import EDGE, WIDTH, find_unknown, play
 from hil.simulators.models.model import Drive, Floats, Model, State, Terminal, make_key
 from hil.units import quantity
-
-_STEP = np.uint64(1)
-"""Stream of `hil.draws` for the steps."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,9 +106,10 @@ class JumpTable(Model, frozen=True, kw_only=True, forbid_unknown_fields=True, di
 
     def refuse(self, drive: Drive) -> None:
         """Raise NotSupported for a waveform with anything but tabled pulses beyond quiet_v."""
-        code, voltage_v, time_s = _find_unknown(
-            drive.duration_s, drive.start_v, drive.stop_v, drive.units, *self._matching
-        )
+        code, voltage_v, time_s = find_unknown(
+            drive.duration_s, drive.start_v, drive.stop_v, drive.units,
+            *self._matching,
+        )  # fmt: skip
         if code:
             raise self._unknown(code, voltage_v, time_s)
 
@@ -120,9 +117,10 @@ class JumpTable(Model, frozen=True, kw_only=True, forbid_unknown_fields=True, di
         """Take cells through a drive; raises NotSupported where a pulse arrives too small."""
         shape = (drive.readings, len(cells))
         terminal = Terminal(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))
-        code, voltage_v, time_s = _play(
-            state, cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured, drive.units,
-            drive.source_ohm, drive.limit_a, *self._matching, *self._profiles, *terminal,
+        code, voltage_v, time_s = play(
+            state, cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured,
+            drive.units, drive.source_ohm, drive.limit_a,
+            *self._matching, *self._profiles, *terminal,
         )  # fmt: skip
         if code:
             raise self._unknown(code, voltage_v, time_s)
@@ -148,18 +146,19 @@ class JumpTable(Model, frozen=True, kw_only=True, forbid_unknown_fields=True, di
 
     def _unknown(self, code: int, voltage_v: float, time_s: float) -> NotSupported:
         has = ", ".join(f"{v:+.4g}" for v in sorted(self.amplitudes_v))
-        if code == _EDGE:
+        if code == EDGE:
             return NotSupported(
-                f"the jump tables know no slope of {time_s:.4g} s at {voltage_v:.4g} V; edges beyond "
-                f"{self.quiet_v:.4g} V may take {self.longest_edge_s:.4g} s"
+                f"the jump tables know no slope of {time_s:.4g} s at {voltage_v:.4g} V; edges "
+                f"beyond {self.quiet_v:.4g} V may take {self.longest_edge_s:.4g} s"
             )
-        if code == _WIDTH:
+        if code == WIDTH:
             return NotSupported(
                 f"the jump tables know pulses of {self.pulse_high_s:.4g} s, not the "
                 f"{time_s:.4g} s at {voltage_v:+.4g} V"
             )
         return NotSupported(
-            f"there is no jump table for {voltage_v:+.6g} V at the cell; there are tables for {has} V"
+            f"there is no jump table for {voltage_v:+.6g} V at the cell; "
+            f"there are tables for {has} V"
         )
 
 
@@ -168,122 +167,3 @@ def _padded(rows: list[tuple[float, ...]]) -> Floats:
     for k, row in enumerate(rows):
         table[k, : len(row)] = row
     return table
-
-
-_AMPLITUDE, _WIDTH, _EDGE = 1, 2, 3
-
-
-@njit(cache=True)
-def _match(plateau_v, plateau_s, amplitudes_v, width_s, amplitude_tolerance, width_tolerance):
-    """Find the table of a plateau: (index, 0), or (-1, what does not fit)."""
-    best, nearest = -1, np.inf
-    for k in range(amplitudes_v.shape[0]):
-        off = abs(plateau_v - amplitudes_v[k]) / abs(amplitudes_v[k])
-        if off < nearest:
-            best, nearest = k, off
-    if nearest > amplitude_tolerance:
-        return -1, _AMPLITUDE
-    if abs(plateau_s - width_s) > width_tolerance * width_s:
-        return -1, _WIDTH
-    return best, 0
-
-
-@njit(cache=True)
-def _find_unknown(
-    duration_s, start_v, stop_v, units,
-    amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
-):  # fmt: skip
-    """Look for the first thing in a waveform that the tables do not know; source values."""
-    for column in range(start_v.shape[1]):
-        plateau_v, plateau_s = 0.0, 0.0
-        for unit in range(units.shape[0]):
-            first, last, repeats = units[unit]
-            for _ in range(min(repeats, 2)):
-                for s in range(first, last):
-                    a, b, t = start_v[s, column], stop_v[s, column], duration_s[s, column]
-                    if a == b and abs(a) > quiet_v:
-                        if plateau_s > 0.0 and a != plateau_v:
-                            return _AMPLITUDE, a, t
-                        plateau_v = a
-                        plateau_s += t
-                        continue
-                    if max(abs(a), abs(b)) > quiet_v and t > longest_edge_s:
-                        return _EDGE, b, t
-                    if plateau_s > 0.0:
-                        found, code = _match(plateau_v, plateau_s, amplitudes_v, width_s,
-                                             amplitude_tolerance, width_tolerance)  # fmt: skip
-                        if found < 0:
-                            return code, plateau_v, plateau_s
-                        plateau_s = 0.0
-                    elif abs(a) > quiet_v:
-                        return _WIDTH, a, 0.0
-    return 0, 0.0, 0.0
-
-
-@njit(cache=True)
-def _polynomial(coefficients, x):
-    value = 0.0
-    for k in range(coefficients.shape[0] - 1, -1, -1):
-        value = value * x + coefficients[k]
-    return value
-
-
-@njit(cache=True)
-def _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s):
-    g = cell["conductance_s"]
-    spread = max(sigma_floor_s, _polynomial(sigma[table], g))
-    step = _polynomial(mean[table], g) + spread * normal(cell["key"], _STEP, cell["draws"])
-    cell["draws"] += 1
-    cell["conductance_s"] = min(max(g + step, low_s), high_s)
-
-
-@njit(cache=True)
-def _terminal(conductance_s, source_v, source_ohm, limit_a):
-    """Load line of an ohmic cell behind a source: voltage, current, limited."""
-    current_a = source_v * conductance_s / (1.0 + source_ohm * conductance_s)
-    if abs(current_a) > limit_a:
-        held_a = limit_a if source_v > 0.0 else -limit_a
-        return held_a / conductance_s, held_a, True
-    return current_a / conductance_s, current_a, False
-
-
-@njit(cache=True)
-def _play(
-    state, cells, duration_s, start_v, stop_v, measured, units, source_ohm, limit_a,
-    amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
-    mean, sigma, sigma_floor_s, low_s, high_s, voltage_v, current_a, limited,
-):  # fmt: skip
-    """Play a waveform: a plateau beyond quiet_v that ends is a pulse, and a pulse is a step."""
-    one = start_v.shape[1] == 1
-    for k in range(cells.shape[0]):
-        cell = state[cells[k]]
-        column = 0 if one else k
-        reading = 0
-        for unit in range(units.shape[0]):
-            first, last, repeats = units[unit]
-            for _ in range(repeats):
-                for s in range(first, last):
-                    a, b = start_v[s, column], stop_v[s, column]
-                    if a == b and abs(a) > quiet_v:
-                        at_cell_v, _i, _l = _terminal(
-                            cell["conductance_s"], a, source_ohm, limit_a
-                        )
-                        cell["plateau_v"] = at_cell_v
-                        cell["plateau_s"] += duration_s[s, column]
-                    elif cell["plateau_s"] > 0.0:
-                        table, code = _match(
-                            cell["plateau_v"], cell["plateau_s"], amplitudes_v, width_s,
-                            amplitude_tolerance, width_tolerance,
-                        )  # fmt: skip
-                        if table < 0:
-                            wrong_v, wrong_s = cell["plateau_v"], cell["plateau_s"]
-                            cell["plateau_s"] = 0.0
-                            return code, wrong_v, wrong_s
-                        _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s)
-                        cell["plateau_s"] = 0.0
-                    if measured[s]:
-                        voltage_v[reading, k], current_a[reading, k], limited[reading, k] = (
-                            _terminal(cell["conductance_s"], b, source_ohm, limit_a)
-                        )
-                        reading += 1
-    return 0, 0.0, 0.0

@@ -1,9 +1,9 @@
-"""What every device model is: parameters, a state with named columns, a current, and a way through a waveform."""
+"""What every device model is: parameters, a state, a current, and a way through a waveform."""
 
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
@@ -122,18 +122,19 @@ class Model(
         limit_a : float
             Regulated current limit (A).
         """
-        rows: list[Any] = [
-            np.atleast_1d(np.asarray(x, float)) for x in (duration_s, start_v, stop_v)
-        ]
-        columns = np.broadcast_arrays(*rows)
+        rows = [np.atleast_1d(np.asarray(x, float)) for x in (duration_s, start_v, stop_v)]
+        lasting, begin, end = (
+            np.ascontiguousarray(row.reshape(1, -1)) for row in np.broadcast_arrays(*rows)
+        )
         drive = Drive(
-            *(np.ascontiguousarray(column.reshape(1, -1)) for column in columns),
+            duration_s=lasting,
+            start_v=begin,
+            stop_v=end,
             measured=np.zeros(1, bool),
             units=np.array([[0, 1, 1]]),
             source_ohm=source_ohm,
             limit_a=limit_a,
         )
-        self.refuse(drive)
         self.play(state, np.arange(len(state)), drive)
 
 

@@ -1,21 +1,21 @@
 """Walk Stanford-PKU cells through a waveform: the kernel behind `hil.simulators.models.stanford`.
 
-Everything here is in magnitudes: a segment is cut where the voltage changes sign, each piece is a
-*leg* on which the gap can only shrink (SET) or only grow (RESET).
+All voltages and currents are magnitudes: a segment is cut where its voltage changes sign, and on
+each piece, a *leg*, the gap can only shrink (SET) or only grow (RESET).
 
-Ions move only where gamma(gap) v / tox >= F_min. So each gap has one source voltage, its *onset*,
-from which on it moves: ``onset = v + R I(v, gap)`` with ``v = F_min tox / gamma(gap)``, and none at
-all if that current is above the limit. Over the gap the onset has one minimum; on a leg a cell
+Ions move only where gamma(gap) V / tox >= F_min. So each gap has one source voltage, its *onset*,
+from which on it moves: ``onset = V + R I(V, gap)`` with ``V = F_min tox / gamma(gap)``, and none
+at all where that current is beyond the limit. Over the gap the onset has one minimum. A cell
 
 - *rests* while the source is below its onset, which costs next to nothing;
-- *moves* while the source is above, with a step controlled in the gap. Where the gap itself
-  changes the speed (SET runaway, the slow end of a RESET), the gap is the independent variable and
-  time is integrated over it, which takes away the stiffness; where the ramp does, time is;
-- *slides* when its motion has brought the onset up to the source: the gap then follows
-  ``onset(gap) = source`` for as long as the ramp is slower than the cell could be (the sliding
-  mode of a discontinuous right-hand side, Filippov 1988, doi 10.1007/978-94-015-7793-9).
+- *moves* while the source is above it, by steps whose error in the gap is controlled. What is
+  integrated is time over the gap under a steady source, and time over ``gap + lead time`` on a
+  ramp: the speed then changes evenly along the variable, and a runaway is no longer stiff;
+- *slides* once its motion has brought the onset up to the source. The gap then follows
+  ``onset(gap) = source`` as long as the ramp is slower than the cell could be: the sliding mode of
+  a discontinuous right-hand side (Filippov 1988, doi 10.1007/978-94-015-7793-9).
 
-Helpers stay in this module: numba's cache does not see a change in another one.
+The helpers stay in this module: numba's cache does not notice a change in another one.
 """
 
 import math
@@ -24,44 +24,57 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from hil import draws
+from hil.draws import normal
 
 BOLTZMANN_EV_PER_K = 1.380649e-23 / 1.602176634e-19
-"""k/q from the exact values of the SI (CODATA 2018)."""
+"""k/q of the SI (exact since 2019; CODATA 2018)."""
 
 _GAP_NOISE = np.uint64(1)
+"""Stream of `hil.draws` for the noise of the gap."""
+
 _SLACK = 1e-13
+"""A source counts as above the onset when it is by this part of it: rounding is not motion."""
+
 _jit = njit(cache=True, error_model="numpy", nogil=True)
 
 
 class Law(NamedTuple):
-    """Constants of one call: the parameters of the model, the source and the tolerance, in SI."""
+    """Constants of one call: parameters, source and steps, in SI.
+
+    ``pull`` is a0 / tox, ``floor`` F_min tox (V), ``stride`` and ``leap`` the first guesses of a
+    step on a ramp and under a steady source, as changes of ln(speed).
+    """
 
     i0: float
-    g0: float
+    per_g0: float
     v0: float
     vel0: float
-    gamma_set: float
-    gamma_reset: float
     beta: float
     ea: float
     pull: float
+    floor: float
     t_ini: float
     rth: float
-    floor: float
     gap_min: float
     gap_max: float
-    tolerance: float
-    noise: float
-    noise_grid: float
-    t_crit: float
-    t_smth: float
     ohm: float
     limit: float
+    tolerance: float
+    stride: float
+    leap: float
+
+
+class Noise(NamedTuple):
+    """Diffusion of the gap: deltaGap0 sqrt(time step) in m/sqrt(s), and the kick of one part (m)."""
+
+    diffusion: float
+    grid: float
+    t_crit: float
+    t_smth: float
 
 
 class Leg(NamedTuple):
-    """A piece of a segment on one side of 0 V: |source| goes from start to stop in duration."""
+    """A piece of a segment on one side of 0 V, and where it drives the gap: toward -1 or +1."""
 
     gamma0: float
     toward: float
@@ -84,7 +97,7 @@ class Spot(NamedTuple):
 
 @_jit
 def _sinh_exp(x, fall):
-    """Compute sinh(x) exp(-fall), x >= 0, without overflow on the way."""
+    """Compute sinh(x) exp(-fall) for x >= 0 without overflow on the way."""
     if x < 0.5:
         return math.sinh(x) * math.exp(-fall)
     if x > 20.0:
@@ -94,7 +107,7 @@ def _sinh_exp(x, fall):
 
 @_jit
 def _gamma(law, gamma0, gap):
-    """Compute the local field enhancement (manual, gamma = gamma0 - beta (gap / 1 nm)^3)."""
+    """Compute the local field enhancement, gamma0 - beta (gap / 1 nm)^3."""
     gap_nm = gap * 1e9
     return gamma0 - law.beta * gap_nm * gap_nm * gap_nm
 
@@ -102,38 +115,40 @@ def _gamma(law, gamma0, gap):
 @_jit
 def _current(law, gap, voltage):
     """Compute I0 exp(-gap/g0) sinh(V/V0)."""
-    return law.i0 * _sinh_exp(voltage / law.v0, gap / law.g0)
+    return law.i0 * _sinh_exp(voltage / law.v0, gap * law.per_g0)
 
 
 @_jit
 def _load_line(law, gap, source):
-    """Solve V + R I(V, gap) = source; the limit, where reached, holds I instead.
-
-    With y = V/V0 the equation is y + b sinh(y) = s: increasing and convex, started at or above its
-    root by two upper bounds, so that Halley's iteration descends to it.
-
-    Returns
-    -------
-    voltage, current : float
-        Of the cell (V, A).
-    limited : bool
-    """
-    if law.ohm == 0.0 and law.limit == math.inf:
-        return source, _current(law, gap, source), False
+    """Find the voltage across the cell, its current, and whether the source holds its limit."""
     if law.limit < math.inf:
-        scale = law.i0 * max(math.exp(-gap / law.g0), 1e-300)
+        scale = law.i0 * max(math.exp(-gap * law.per_g0), 1e-300)
         voltage = law.v0 * math.asinh(law.limit / scale)
         if source > voltage + law.ohm * law.limit:
             return voltage, law.limit, True
     if law.ohm == 0.0 or source == 0.0:
         return source, _current(law, gap, source), False
-    fall = gap / law.g0
+    voltage = _divide(law, gap, source)
+    if 2.0 * voltage > source:
+        return voltage, _current(law, gap, voltage), False
+    return voltage, (source - voltage) / law.ohm, False
+
+
+@_jit
+def _divide(law, gap, source):
+    """Solve V + R I(V) = source to rounding.
+
+    As y + b sinh(y) = s this is increasing and convex; two upper bounds of the root are at hand
+    to start from, and Halley's iteration descends from there (a step that overshoots upwards
+    lands right of the root again, where it cannot fail).
+    """
+    fall = gap * law.per_g0
     half = 0.5 * law.ohm * law.i0 / law.v0
     s = source / law.v0
     b = 2.0 * half * math.exp(-fall)
     y = s / (1.0 + b)
     if b > 1e-300:
-        y = min(y, math.log(2.0 * s / b + 1.0))
+        y = min(y, math.log1p(2.0 * s / b))
     for _ in range(100):
         up = half * math.exp(min(y - fall, 700.0))
         down = half * math.exp(-y - fall)
@@ -143,25 +158,20 @@ def _load_line(law, gap, source):
         y += change
         if not abs(change) > 1e-6 * y:
             break
-    voltage = y * law.v0
-    if 2.0 * voltage > source:
-        return voltage, _current(law, gap, voltage), False
-    return voltage, (source - voltage) / law.ohm, False
+    return y * law.v0
 
 
 @_jit
 def _speed_at(law, gamma0, gap, voltage, current):
-    """Compute |dgap/dt| with the motion switched on: Vel0 exp(-Ea/kT) sinh(gamma a0 V/tox kT)."""
-    kt = BOLTZMANN_EV_PER_K * (law.t_ini + law.rth * voltage * current)
+    """Compute |dgap/dt| where ions move: Vel0 exp(-Ea/kT) sinh(gamma a0 V / (tox kT))."""
+    per_kt = 1.0 / (BOLTZMANN_EV_PER_K * (law.t_ini + law.rth * voltage * current))
     x = law.pull * _gamma(law, gamma0, gap) * voltage
-    if x <= 0.0:
-        return 0.0
-    return law.vel0 * _sinh_exp(x / kt, law.ea / kt)
+    return law.vel0 * _sinh_exp(max(x, 0.0) * per_kt, law.ea * per_kt)
 
 
 @_jit
 def _source(leg, time):
-    """Compute |open-circuit voltage| at a time, held beyond the ends of the leg."""
+    """Compute the open-circuit voltage at a time, held before and after the leg."""
     return max(leg.start + leg.ramp * min(max(time, 0.0), leg.duration), 0.0)
 
 
@@ -174,34 +184,32 @@ def _speed(law, leg, gap, time):
 
 @_jit
 def _spot(law, leg, gap, time):
-    """Compute the speed and its two rates (1/m, 1/s), which are rough: they only choose the step."""
-    raw = gap
-    gap = min(max(gap, law.gap_min), law.gap_max)
-    voltage, current, limited = _load_line(law, gap, _source(leg, time))
-    speed = _speed_at(law, leg.gamma0, gap, voltage, current)
-    gamma = _gamma(law, leg.gamma0, gap)
-    kelvin = law.t_ini + law.rth * voltage * current
-    x = law.pull * gamma * voltage
+    """Compute the speed and its two rates (1/m, 1/s), which only choose the step and are rough."""
+    at = min(max(gap, law.gap_min), law.gap_max)
+    voltage, current, limited = _load_line(law, at, _source(leg, time))
+    speed = _speed_at(law, leg.gamma0, at, voltage, current)
+    gamma = _gamma(law, leg.gamma0, at)
+    load = law.ohm * current / law.v0
     if limited:
-        share, v_gap, i_gap = 0.0, law.v0 / law.g0, 0.0
+        share, v_gap, i_gap = 0.0, law.v0 * law.per_g0, 0.0
     else:
-        load = law.ohm * current / law.v0
         share = 1.0 / (1.0 + load)
-        v_gap = law.v0 / law.g0 * load * share
-        i_gap = -current / law.g0 * share
-    x_gap = law.pull * (gamma * v_gap - 3e27 * law.beta * gap * gap * voltage)
-    kelvin_gap = law.rth * (v_gap * current + voltage * i_gap)
-    kelvin_v = law.rth * current * (1.0 + voltage / law.v0)
-    heat = (law.ea - x) / kelvin
-    kt = BOLTZMANN_EV_PER_K * kelvin
-    along_gap = abs(x_gap + heat * kelvin_gap) / kt
-    along_time = abs(leg.ramp) * share * abs(law.pull * gamma + heat * kelvin_v) / kt
-    return Spot(raw, time, speed, max(along_gap, 0.5 / law.g0), along_time)
+        v_gap = law.v0 * law.per_g0 * load * share
+        i_gap = -current * law.per_g0 * share
+    kelvin = law.t_ini + law.rth * voltage * current
+    heat = (law.ea - law.pull * gamma * voltage) / kelvin
+    x_gap = law.pull * (gamma * v_gap - 3e27 * law.beta * at * at * voltage)
+    heat_gap = heat * law.rth * (v_gap * current + voltage * i_gap)
+    heat_v = heat * law.rth * current * (1.0 + voltage / law.v0)
+    per_kt = 1.0 / (BOLTZMANN_EV_PER_K * kelvin)
+    along_gap = max(abs(x_gap + heat_gap) * per_kt, 0.5 * law.per_g0)
+    along_time = abs(leg.ramp) * share * abs(law.pull * gamma + heat_v) * per_kt
+    return Spot(gap, time, speed, along_gap, along_time)
 
 
 @_jit
 def _excess(law, gamma0, gap, source):
-    """Compute how far a source is above the onset of a gap (V); continuous, negative at rest."""
+    """Compute how far a source is above the onset of a gap (V), continuous also at the limit."""
     gamma = _gamma(law, gamma0, gap)
     if gamma <= 0.0:
         return -1e9
@@ -218,47 +226,44 @@ def _excess(law, gamma0, gap, source):
 
 @_jit
 def _creep(law, leg, gap):
-    """Compute the fastest ramp (V/s) along which a cell can keep to its onset; < 0: none."""
+    """Compute the fastest ramp (V/s) that a cell at its onset can follow; below 0 it runs away."""
     gamma = _gamma(law, leg.gamma0, gap)
     voltage = law.floor / gamma
     current = _current(law, gap, voltage)
     v_gap = voltage * 3e27 * law.beta * gap * gap / gamma
-    i_v = math.hypot(law.i0 * math.exp(-gap / law.g0), current) / law.v0
-    onset_gap = v_gap + law.ohm * (i_v * v_gap - current / law.g0)
+    i_v = math.hypot(law.i0 * math.exp(-gap * law.per_g0), current) / law.v0
+    onset_gap = v_gap + law.ohm * (i_v * v_gap - current * law.per_g0)
     return leg.toward * onset_gap * _speed_at(law, leg.gamma0, gap, voltage, current)
 
 
 @_jit
 def _edge(law, leg, gap, source):
-    """Find the gap at which motion under a steady source ends: its bound, or excess = 0 (Ridders).
+    """Find where motion under a steady source ends: at the bound, or where excess = 0 (Ridders).
 
-    The excess has one maximum over the gap and is positive at the start, so one root lies ahead.
+    The excess has one maximum over the gap and is above 0 at the start: one root lies ahead.
     """
-    outside = leg.bound
+    outside, inside = leg.bound, gap
     beyond = _excess(law, leg.gamma0, outside, source)
+    within = _excess(law, leg.gamma0, inside, source)
     if beyond >= 0.0:
         return outside
-    inside = gap
-    within = _excess(law, leg.gamma0, inside, source)
-    if within <= 0.0:
-        return inside
-    last = inside
-    for _ in range(100):
+    root = inside
+    while within > 0.0:
+        last = root
         middle = 0.5 * (inside + outside)
         value = _excess(law, leg.gamma0, middle, source)
         root = middle + (middle - inside) * value / math.sqrt(value * value - within * beyond)
-        at_root = _excess(law, leg.gamma0, root, source)
         if value < 0.0:
             outside, beyond = middle, value
         else:
             inside, within = middle, value
-        if at_root < 0.0:
-            outside, beyond = root, at_root
+        value = _excess(law, leg.gamma0, root, source)
+        if value < 0.0:
+            outside, beyond = root, value
         else:
-            inside, within = root, at_root
-        if within == 0.0 or abs(root - last) <= 2e-16 * root:
+            inside, within = root, value
+        if abs(root - last) <= 4e-16 * root:
             break
-        last = root
     return root
 
 
@@ -266,19 +271,19 @@ def _edge(law, leg, gap, source):
 def _slope(law, leg, spot, lead, on, aside):
     """Compute the slope of what is integrated, *on* along the variable, *aside* from the spot.
 
-    The variable is time for an infinite lead and the gap's way is integrated; else it is
-    ``|gap's way| + lead time`` and time is. With lead = along_time / along_gap the logarithm of
-    the speed then changes at an even rate whichever of the two drives it.
+    With an infinite lead the variable is time, and the gap's way is integrated; else it is
+    ``|gap's way| + lead time``, and time is. With lead = along_time / along_gap it measures the
+    change of ln(speed), whichever of the two brings it about.
     """
     if lead == math.inf:
         return _speed(law, leg, spot.gap + leg.toward * aside, spot.time + on)
     gap = spot.gap + leg.toward * (on - lead * aside)
-    return 1.0 / max(lead + _speed(law, leg, gap, spot.time + aside), 1e-300)
+    return _slope_of(_speed(law, leg, gap, spot.time + aside), lead)
 
 
 @_jit
-def _slope_at(spot, lead):
-    return spot.speed if lead == math.inf else 1.0 / max(lead + spot.speed, 1e-300)
+def _slope_of(speed, lead):
+    return speed if lead == math.inf else 1.0 / max(lead + speed, 1e-300)
 
 
 @_jit
@@ -291,10 +296,10 @@ def _land(law, leg, spot, lead, on, aside):
 
 @_jit
 def _quadrature(law, leg, spot, size):
-    """Integrate time over the gap under a steady source: Lobatto 4 inside Kronrod 7 points.
+    """Integrate time over the gap under a steady source: Lobatto's 4 in Kronrod's 7 points.
 
-    Degrees 5 and 9 (Gander and Gautschi, BIT 40, 84 (2000), doi 10.1023/A:1022318402393). The
-    difference is the error of the lower degree; its power 3/2 bounds that of the higher.
+    Degrees 5 and 9 (Gander and Gautschi, BIT 40, 84 (2000), doi 10.1023/A:1022318402393). Their
+    difference is the error of degree 5; a quarter of its power 3/2 bounds that of degree 9.
     """
     half = 0.5 * size
     outer = _slope(law, leg, spot, 0.0, half - 0.816496580927726 * half, 0.0)
@@ -303,29 +308,30 @@ def _quadrature(law, leg, spot, size):
     inner += _slope(law, leg, spot, 0.0, half + 0.4472135954999579 * half, 0.0)
     centre = _slope(law, leg, spot, 0.0, half, 0.0)
     end = _spot(law, leg, spot.gap + leg.toward * size, spot.time)
-    ends = 1.0 / spot.speed + 1.0 / end.speed
+    ends = _slope_of(spot.speed, 0.0) + _slope_of(end.speed, 0.0)
     best = half / 1470.0 * (77.0 * ends + 432.0 * outer + 625.0 * inner + 672.0 * centre)
     ratio = abs(best - half / 6.0 * (ends + 5.0 * inner)) * end.speed / size
     end = Spot(end.gap, spot.time + best, end.speed, end.along_gap, end.along_time)
-    return end, size * ratio * math.sqrt(ratio)
+    return end, 0.25 * size * ratio * math.sqrt(ratio)
 
 
 @_jit
 def _runge_kutta(law, leg, spot, lead, size):
     """Take one step of Dormand and Prince's pair 5(4), doi 10.1016/0771-050X(80)90013-3."""
-    a = size * _slope_at(spot, lead)
-    b = size * _slope(law, leg, spot, lead, 0.2 * size, a / 5)
-    c = size * _slope(law, leg, spot, lead, 0.3 * size, (3 * a + 9 * b) / 40)
-    aside = 44 * a / 45 - 56 * b / 15 + 32 * c / 9
+    a = size * _slope_of(spot.speed, lead)
+    b = size * _slope(law, leg, spot, lead, 0.2 * size, 0.2 * a)
+    c = size * _slope(law, leg, spot, lead, 0.3 * size, 0.075 * a + 0.225 * b)
+    aside = 44 / 45 * a - 56 / 15 * b + 32 / 9 * c
     d = size * _slope(law, leg, spot, lead, 0.8 * size, aside)
-    aside = (19372 * a - 76080 * b + 64448 * c - 1908 * d) / 6561
-    e = size * _slope(law, leg, spot, lead, 8 * size / 9, aside)
-    aside = 9017 * a / 3168 - 355 * b / 33 + 46732 * c / 5247 + 49 * d / 176 - 5103 * e / 18656
+    aside = 19372 / 6561 * a - 25360 / 2187 * b + 64448 / 6561 * c - 212 / 729 * d
+    e = size * _slope(law, leg, spot, lead, 8 / 9 * size, aside)
+    aside = 9017 / 3168 * a - 355 / 33 * b + 46732 / 5247 * c + 49 / 176 * d - 5103 / 18656 * e
     f = size * _slope(law, leg, spot, lead, size, aside)
-    aside = 35 * a / 384 + 500 * c / 1113 + 125 * d / 192 - 2187 * e / 6784 + 11 * f / 84
+    aside = 35 / 384 * a + 500 / 1113 * c + 125 / 192 * d - 2187 / 6784 * e + 11 / 84 * f
     end = _land(law, leg, spot, lead, size, aside)
-    error = 71 * a / 57600 - 71 * c / 16695 + 71 * d / 1920 - 17253 * e / 339200 + 22 * f / 525
-    error = abs(error - size * _slope_at(end, lead) / 40)
+    g = size * _slope_of(end.speed, lead)
+    error = 71 / 57600 * a - 71 / 16695 * c + 71 / 1920 * d - 17253 / 339200 * e
+    error = abs(error + 22 / 525 * f - 0.025 * g)
     return end, error if lead == math.inf else error * (lead + end.speed)
 
 
@@ -338,58 +344,43 @@ def _step(law, leg, spot, lead, size):
 
 
 @_jit
-def _plan(law, leg, spot, reach):
-    """Choose the variable of the next step, guess its size and say how much room there is."""
+def _plan(leg, spot, reach, stride):
+    """Choose the lead and the size of the next step, and say how much room there is for it."""
     left = leg.duration - spot.time
     lead = spot.along_time / spot.along_gap
     if spot.along_gap * (2.5 * spot.speed + lead) * left <= 2.2:
         return math.inf, left, left
+    if leg.ramp == 0.0:
+        steps = math.ceil(reach * spot.along_gap / stride - 0.05)
+        return 0.0, reach / steps, reach
     if spot.along_gap * (spot.speed + lead) * reach <= spot.speed:
         return 0.0, reach, reach
-    if leg.ramp == 0.0:
-        x = 1.45 * (law.tolerance * spot.along_gap / 1e-6) ** 0.1
-        return 0.0, min(x, 4.0) / spot.along_gap, reach
-    x = (law.tolerance * spot.along_gap / 6e-6) ** 0.2
-    return lead, min(x, 3.0) / spot.along_gap, math.inf
+    return lead, stride / spot.along_gap, math.inf
 
 
 @_jit
-def _locate(law, leg, spot, lead, size, before, after):
-    """Find the spot within a step at which a moving cell meets its onset (Illinois)."""
-    low, high = 0.0, size
-    low_value, high_value = max(before, _SLACK), after
-    last = spot
-    for _ in range(50):
-        middle = low + (high - low) * low_value / (low_value - high_value)
-        end, _ = _step(law, leg, spot, lead, middle)
-        value = _excess(law, leg.gamma0, end.gap, _source(leg, end.time))
-        if abs(end.gap - last.gap) <= 0.1 * law.tolerance:
-            break
-        last = end
-        if value < 0.0:
-            high, high_value = middle, value
-            low_value *= 0.5
-        else:
-            low, low_value = middle, value
-            high_value *= 0.5
-    return end
+def _advance(law, leg, spot, bound, stride):
+    """Take one step that keeps to the tolerance, to the end of the leg and to the bound.
 
-
-@_jit
-def _advance(law, leg, spot, bound, ease):
-    """Take one step that keeps to the tolerance, to the end of the leg and to the bound."""
+    Returns
+    -------
+    end : Spot
+    lead, size : float
+        The step that was taken.
+    stride : float
+        What to try next, learnt from the error of this one: a change of ln(speed).
+    """
     reach = abs(bound - spot.gap)
-    lead, guess, room = _plan(law, leg, spot, reach)
-    power = 0.1 if lead == 0.0 and leg.ramp == 0.0 else 0.2
-    size = min(guess * ease, room)
-    if room < math.inf:
-        size = room / math.ceil(room / size - 0.05)
+    lead, size, room = _plan(leg, spot, reach, stride)
+    power, most = (0.1, 4.0) if leg.ramp == 0.0 else (0.2, 2.5)
+    cut = 0.8
     while True:
         end, error = _step(law, leg, spot, lead, size)
         late = end.time - leg.duration
         if not error <= law.tolerance:
             factor = 0.9 * (law.tolerance / error) ** power
-            size *= min(factor, 0.6) if factor > 0.1 else 0.1
+            size *= min(factor, cut) if factor > 0.1 else 0.1
+            cut *= 0.5
         elif lead < math.inf and late > 0.0:
             chord = 1.0 - late / (end.time - spot.time)
             tangent = 1.0 - late * (lead + end.speed) / size
@@ -398,23 +389,44 @@ def _advance(law, leg, spot, bound, ease):
             lead, size, room = 0.0, reach, reach
         else:
             break
-    if size < room:
-        grow = 0.9 * (law.tolerance / max(error, 1e-9 * law.tolerance)) ** power
-        ease = min(max(size / guess * grow, 0.2), 2.0)
+    if size < room and lead < math.inf:
+        better = law.tolerance / max(error, 1e-9 * law.tolerance)
+        stride = min(max(0.9 * size * spot.along_gap * better**power, 0.1), most)
     if leg.toward * (end.gap - bound) >= 0.0 or (lead == 0.0 and size == reach):
         end = Spot(bound, end.time, end.speed, end.along_gap, end.along_time)
-    return end, lead, size, ease
+    return end, lead, size, stride
+
+
+@_jit
+def _locate(law, leg, spot, lead, size, before, after):
+    """Find the spot within a step at which a moving cell meets its onset (Illinois)."""
+    low, high = 0.0, size
+    below, above = max(before, _SLACK), after
+    last = spot.gap
+    for _ in range(50):
+        middle = low + (high - low) * below / (below - above)
+        end, _ = _step(law, leg, spot, lead, middle)
+        if abs(end.gap - last) <= 0.1 * law.tolerance:
+            break
+        last = end.gap
+        value = _excess(law, leg.gamma0, end.gap, _source(leg, end.time))
+        if value < 0.0:
+            high, above = middle, value
+            below *= 0.5
+        else:
+            low, below = middle, value
+            above *= 0.5
+    return end
 
 
 @_jit
 def _kink(law, leg):
-    """Find the gap at which a steady source begins or ceases to hold its limit (explicit)."""
-    rest = leg.start - law.ohm * law.limit
-    if not rest > 0.0:
+    """Find the gap at which a steady source begins to hold its limit: the speed has a kink there."""
+    y = (leg.start - law.ohm * law.limit) / law.v0
+    if not y > 0.0:
         return -1.0
-    y = rest / law.v0
     log_sinh = y - 0.6931471805599453 + math.log1p(-math.exp(-2.0 * y))
-    return law.g0 * (log_sinh + math.log(law.i0 / law.limit))
+    return (log_sinh + math.log(law.i0 / law.limit)) / law.per_g0
 
 
 @_jit
@@ -427,15 +439,16 @@ def _move(law, leg, gap, time):
         Where it came to its bound, to its onset, or to the end of the leg.
     at_onset : bool
     """
-    bound = _edge(law, leg, gap, leg.stop) if leg.ramp == 0.0 else leg.bound
+    steady = leg.ramp == 0.0
+    bound = _edge(law, leg, gap, leg.stop) if steady else leg.bound
+    kink = _kink(law, leg) if steady and law.limit < math.inf else -1.0
     spot = _spot(law, leg, gap, time)
     before = _excess(law, leg.gamma0, gap, _source(leg, time))
-    kink = _kink(law, leg) if leg.ramp == 0.0 and law.limit < math.inf else -1.0
-    ease = 1.0
+    stride = law.leap if steady else law.stride
     while spot.gap != bound and spot.time < leg.duration:
         stop = kink if (kink - spot.gap) * (bound - kink) > 0.0 else bound
-        end, lead, size, ease = _advance(law, leg, spot, stop, ease)
-        if leg.ramp != 0.0:
+        end, lead, size, stride = _advance(law, leg, spot, stop, stride)
+        if not steady:
             source = _source(leg, end.time)
             after = _excess(law, leg.gamma0, end.gap, source)
             if after < -_SLACK * source:
@@ -448,23 +461,24 @@ def _move(law, leg, gap, time):
 
 @_jit
 def _slide(law, leg, gap, time):
-    """Let a cell at its onset follow a rising ramp, up to where the ramp gets too fast for it.
+    """Let a cell at its onset follow a rising ramp, up to where that gets too fast for it.
 
     Returns
     -------
     gap, time : float
         Where it falls behind, or where it is at the end of the leg.
     """
-    if _creep(law, leg, gap) < leg.ramp:
+    ramp = (1.0 - 1e-6) * leg.ramp
+    if _creep(law, leg, gap) < ramp:
         return gap, time
     goal = _edge(law, leg, gap, leg.stop)
     behind, chunk = gap, 0.125 * (goal - gap)
     for number in range(1, 9):
         ahead = gap + number * chunk
-        if _creep(law, leg, ahead) < leg.ramp:
+        if _creep(law, leg, ahead) < ramp:
             for _ in range(50):
                 middle = 0.5 * (behind + ahead)
-                if _creep(law, leg, middle) < leg.ramp:
+                if _creep(law, leg, middle) < ramp:
                     ahead = middle
                 else:
                     behind = middle
@@ -477,13 +491,15 @@ def _slide(law, leg, gap, time):
 def _drive(law, leg, gap):
     """Take one cell through one leg and return its gap."""
     top = max(leg.start, leg.stop)
-    if gap == leg.bound or not _excess(law, leg.gamma0, gap, top) > _SLACK * top:
+    if not leg.toward * (leg.bound - gap) > 0.0:
+        return gap
+    if not _excess(law, leg.gamma0, gap, top) > _SLACK * top:
         return gap
     time = 0.0
     excess = _excess(law, leg.gamma0, gap, leg.start)
-    at_onset = excess < _SLACK * top
+    at_onset = excess <= _SLACK * top
     if at_onset:
-        time = -excess / leg.ramp
+        time = max(-excess, 0.0) / leg.ramp
     for _ in range(1000):
         if at_onset:
             if leg.ramp <= 0.0:
@@ -496,12 +512,12 @@ def _drive(law, leg, gap):
 
 
 @_jit
-def _side(law, gap, start, stop, duration):
+def _side(law, gammas, gap, start, stop, duration):
     """Take one cell through a piece of a segment that stays on one side of 0 V."""
     if start + stop > 0.0:
-        gamma0, toward, bound = law.gamma_set, -1.0, law.gap_min
+        gamma0, toward, bound = gammas[0], -1.0, law.gap_min
     else:
-        gamma0, toward, bound = law.gamma_reset, 1.0, law.gap_max
+        gamma0, toward, bound = gammas[1], 1.0, law.gap_max
     start, stop = abs(start), abs(stop)
     if not _gamma(law, gamma0, gap) * max(start, stop) >= law.floor or not duration > 0.0:
         return gap
@@ -510,26 +526,26 @@ def _side(law, gap, start, stop, duration):
 
 
 @_jit
-def _segment(law, gap, start, stop, duration):
+def _segment(law, gammas, gap, start, stop, duration):
     """Take one cell through one linear segment and return its gap."""
     if start * stop >= 0.0:
-        return _side(law, gap, start, stop, duration)
+        return _side(law, gammas, gap, start, stop, duration)
     first = duration * start / (start - stop)
-    gap = _side(law, gap, start, 0.0, first)
-    return _side(law, gap, 0.0, stop, duration - first)
+    gap = _side(law, gammas, gap, start, 0.0, first)
+    return _side(law, gammas, gap, 0.0, stop, duration - first)
 
 
 @_jit
-def _sigma(law, gap, source):
-    """Compute the diffusion of the gap, m/sqrt(s), at the cell's temperature."""
+def _sigma(law, noise, gap, source):
+    """Compute the diffusion of the gap at the cell's temperature, m/sqrt(s)."""
     voltage, current, _ = _load_line(law, gap, abs(source))
     kelvin = law.t_ini + law.rth * voltage * current
-    return law.noise / (1.0 + math.exp(min((law.t_crit - kelvin) / law.t_smth, 700.0)))
+    return noise.diffusion / (1.0 + math.exp(min((noise.t_crit - kelvin) / noise.t_smth, 700.0)))
 
 
 @_jit
 def _fold(law, gap):
-    """Reflect a gap at its bounds, which is what clipping tends to for ever smaller steps."""
+    """Reflect a gap at its bounds: what clipping comes to when the steps get ever smaller."""
     width = law.gap_max - law.gap_min
     if width == 0.0:
         return gap
@@ -538,24 +554,24 @@ def _fold(law, gap):
 
 
 @_jit
-def _noisy(law, gap, key, drawn, start, stop, duration):
-    """Take one cell through a segment with noise: drift and kicks in turn (Lie splitting).
+def _noisy_segment(law, gammas, noise, gap, key, drawn, start, stop, duration):
+    """Take one cell through a segment in parts, each a drift and a kick (Lie splitting).
 
-    A part lasts until the noise has moved the gap by its grid (rms). At rest at 0 V one part is
-    exact, however long.
+    A part ends when its kick has the rms of the grid, on a ramp after an eighth of it at the
+    latest. At 0 V nothing drifts and one part, however long, is exact.
     """
     time = 0.0
     while time < duration:
         size = duration - time
+        first = start + (stop - start) * (time / duration)
         if start != stop:
             size = min(size, 0.125 * duration)
-        first = start + (stop - start) * (time / duration)
-        sigma = _sigma(law, gap, first + 0.5 * (stop - start) * (size / duration))
+        sigma = _sigma(law, noise, gap, first + 0.5 * (stop - start) * (size / duration))
         if start != 0.0 or stop != 0.0:
-            size = min(size, (law.noise_grid / sigma) ** 2)
+            size = min(size, (noise.grid / sigma) ** 2)
         last = first + (stop - start) * (size / duration)
-        gap = _segment(law, gap, first, last, size)
-        gap = _fold(law, gap + sigma * math.sqrt(size) * draws.normal(key, _GAP_NOISE, drawn))
+        gap = _segment(law, gammas, gap, first, last, size)
+        gap = _fold(law, gap + sigma * math.sqrt(size) * normal(key, _GAP_NOISE, drawn))
         drawn += 1
         time += size
     return gap, drawn
@@ -563,47 +579,45 @@ def _noisy(law, gap, key, drawn, start, stop, duration):
 
 @_jit
 def walk(
-    law, gaps, keys, drawn, cells, duration_s, start_v, stop_v, measured, units,
-    voltage_v, current_a, limited,
+    law, gammas, noise, gaps, keys, drawn, cells,
+    duration_s, start_v, stop_v, measured, units, voltage_v, current_a, limited,
 ):  # fmt: skip
-    """Walk cells through all segments of a drive; the state moves and readings are filled in place.
+    """Walk cells through all segments of a drive; the state moves, the readings are filled in.
 
     Parameters
     ----------
     law : Law
+    gammas : tuple of float
+        gamma0 at positive and at negative voltage.
+    noise : Noise
     gaps, keys, drawn : (all cells,) float64 (m), uint64, int64
-        Columns of the state.
+        The columns of the state.
     cells : (cells,) int64
         Which cells.
     duration_s, start_v, stop_v, measured, units
-        As in `hil.simulators.models.model.Drive`.
-    voltage_v, current_a, limited : (readings, cells)
-        As in `hil.simulators.models.model.Terminal`.
+        See `hil.simulators.models.model.Drive`.
+    voltage_v, current_a, limited
+        See `hil.simulators.models.model.Terminal`.
     """
-    own = start_v.shape[1] > 1
+    one = start_v.shape[1] == 1
     for k in range(cells.shape[0]):
-        cell = cells[k]
-        column = k if own else 0
-        gap = gaps[cell]
-        reading = 0
+        cell, column, reading = cells[k], 0 if one else k, 0
+        gap, count = gaps[cell], drawn[cell]
         for unit in range(units.shape[0]):
             first, last, repeats = units[unit]
             for _ in range(repeats):
                 for s in range(first, last):
-                    start, stop, duration = (
-                        start_v[s, column],
-                        stop_v[s, column],
-                        duration_s[s, column],
-                    )
-                    if law.noise > 0.0:
-                        gap, drawn[cell] = _noisy(
-                            law, gap, keys[cell], drawn[cell], start, stop, duration
+                    a, b, duration = start_v[s, column], stop_v[s, column], duration_s[s, column]
+                    if noise.diffusion > 0.0:
+                        gap, count = _noisy_segment(
+                            law, gammas, noise, gap, keys[cell], count, a, b, duration
                         )
                     else:
-                        gap = _segment(law, gap, start, stop, duration)
+                        gap = _segment(law, gammas, gap, a, b, duration)
                     if measured[s]:
-                        voltage, current, limited[reading, k] = _load_line(law, gap, abs(stop))
-                        voltage_v[reading, k] = math.copysign(voltage, stop)
-                        current_a[reading, k] = math.copysign(current, stop)
+                        voltage, current, held = _load_line(law, gap, abs(b))
+                        voltage_v[reading, k] = math.copysign(voltage, b)
+                        current_a[reading, k] = math.copysign(current, b)
+                        limited[reading, k] = held
                         reading += 1
-        gaps[cell] = gap
+        gaps[cell], drawn[cell] = gap, count

@@ -1,0 +1,132 @@
+"""What jump tables make of a waveform: which pulses it holds, and a random step for each."""
+
+import numpy as np
+from numba import njit
+
+from hil.draws import normal
+
+AMPLITUDE, WIDTH, EDGE = 1, 2, 3
+"""What of a waveform the tables do not know."""
+
+_STEP = np.uint64(1)
+"""Stream of `hil.draws` for the steps."""
+
+
+@njit(cache=True)
+def _match(plateau_v, plateau_s, amplitudes_v, width_s, amplitude_tolerance, width_tolerance):
+    """Find the table of a plateau: (index, 0), or (-1, what does not fit)."""
+    best, nearest = -1, np.inf
+    for k in range(amplitudes_v.shape[0]):
+        off = abs(plateau_v - amplitudes_v[k]) / abs(amplitudes_v[k])
+        if off < nearest:
+            best, nearest = k, off
+    if nearest > amplitude_tolerance:
+        return -1, AMPLITUDE
+    if abs(plateau_s - width_s) > width_tolerance * width_s:
+        return -1, WIDTH
+    return best, 0
+
+
+@njit(cache=True)
+def find_unknown(
+    duration_s, start_v, stop_v, units,
+    amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
+):  # fmt: skip
+    """Look for the first thing in a waveform that the tables do not know; source values."""
+    for column in range(start_v.shape[1]):
+        plateau_v, plateau_s = 0.0, 0.0
+        for unit in range(units.shape[0]):
+            first, last, repeats = units[unit]
+            for _ in range(min(repeats, 2)):
+                for s in range(first, last):
+                    a, b, t = start_v[s, column], stop_v[s, column], duration_s[s, column]
+                    if a == b and abs(a) > quiet_v:
+                        if plateau_s > 0.0 and a != plateau_v:
+                            return AMPLITUDE, a, t
+                        plateau_v = a
+                        plateau_s += t
+                        continue
+                    if max(abs(a), abs(b)) > quiet_v and t > longest_edge_s:
+                        return EDGE, b, t
+                    if plateau_s > 0.0:
+                        found, code = _match(plateau_v, plateau_s, amplitudes_v, width_s,
+                                             amplitude_tolerance, width_tolerance)  # fmt: skip
+                        if found < 0:
+                            return code, plateau_v, plateau_s
+                        plateau_s = 0.0
+                    elif abs(a) > quiet_v:
+                        return WIDTH, a, 0.0
+    return 0, 0.0, 0.0
+
+
+@njit(cache=True)
+def _polynomial(coefficients, x):
+    value = 0.0
+    for k in range(coefficients.shape[0] - 1, -1, -1):
+        value = value * x + coefficients[k]
+    return value
+
+
+@njit(cache=True)
+def _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s):
+    g = cell["conductance_s"]
+    spread = max(sigma_floor_s, _polynomial(sigma[table], g))
+    step = _polynomial(mean[table], g) + spread * normal(cell["key"], _STEP, cell["draws"])
+    cell["draws"] += 1
+    cell["conductance_s"] = min(max(g + step, low_s), high_s)
+
+
+@njit(cache=True)
+def _terminal(conductance_s, source_v, source_ohm, limit_a):
+    """Load line of an ohmic cell behind a source: voltage, current, limited."""
+    current_a = source_v * conductance_s / (1.0 + source_ohm * conductance_s)
+    if abs(current_a) > limit_a:
+        held_a = limit_a if source_v > 0.0 else -limit_a
+        return held_a / conductance_s, held_a, True
+    return current_a / conductance_s, current_a, False
+
+
+@njit(cache=True)
+def play(
+    state, cells, duration_s, start_v, stop_v, measured, units, source_ohm, limit_a,
+    amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
+    mean, sigma, sigma_floor_s, low_s, high_s, voltage_v, current_a, limited,
+):  # fmt: skip
+    """Play a waveform: a plateau beyond quiet_v that ends is a pulse, and a pulse is a step."""
+    one = start_v.shape[1] == 1
+    for k in range(cells.shape[0]):
+        cell = state[cells[k]]
+        column = 0 if one else k
+        reading = 0
+        for unit in range(units.shape[0]):
+            first, last, repeats = units[unit]
+            for _ in range(repeats):
+                for s in range(first, last):
+                    a, b, t = start_v[s, column], stop_v[s, column], duration_s[s, column]
+                    if a != b and max(abs(a), abs(b)) > quiet_v and t > longest_edge_s:
+                        return EDGE, b, t
+                    if a == b and abs(a) > quiet_v:
+                        at_cell_v, _i, _l = _terminal(
+                            cell["conductance_s"], a, source_ohm, limit_a
+                        )
+                        cell["plateau_v"] = at_cell_v
+                        cell["plateau_s"] += t
+                    elif cell["plateau_s"] > 0.0:
+                        table, code = _match(
+                            cell["plateau_v"], cell["plateau_s"], amplitudes_v, width_s,
+                            amplitude_tolerance, width_tolerance,
+                        )  # fmt: skip
+                        if table < 0:
+                            wrong_v, wrong_s = cell["plateau_v"], cell["plateau_s"]
+                            cell["plateau_s"] = 0.0
+                            return code, wrong_v, wrong_s
+                        _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s)
+                        cell["plateau_s"] = 0.0
+                    elif abs(a) > quiet_v:
+                        return WIDTH, a, 0.0
+                    if measured[s]:
+                        voltage_v[reading, k], current_a[reading, k], limited[reading, k] = (
+                            _terminal(cell["conductance_s"], b, source_ohm, limit_a)
+                        )
+                        reading += 1
+    return 0, 0.0, 0.0

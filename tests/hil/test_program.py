@@ -1,0 +1,122 @@
+"""Programs: what builders build, and how + and * put it together."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hil.bench import Readings
+from hil.errors import ConfigError
+from hil.program import Look, Phase, Program, hold, pulse, ramp, read, staircase, wait
+
+
+def played(program: Program) -> list[tuple[float, float, float]]:
+    """Write a program of one column out, segment by segment."""
+    segments = []
+    for first, last, repeats in program.units.tolist():
+        rows = range(first, last)
+        one = [
+            (program.duration_s[k, 0], program.start_v[k, 0], program.stop_v[k, 0]) for k in rows
+        ]
+        segments += one * repeats
+    return segments
+
+
+def test_a_pulse_rises_holds_and_falls() -> None:
+    assert played(pulse(1.5, high_s=500e-9, edge_s=100e-9)) == [
+        (100e-9, 0.0, 1.5),
+        (500e-9, 1.5, 1.5),
+        (100e-9, 1.5, 0.0),
+    ]
+
+
+def test_a_read_is_measured_once_in_its_aperture_under_the_read_limits() -> None:
+    program = read(0.1, settle_s=1e-5, aperture_s=2e-5)
+    assert program.look.tolist() == [Look.NOT, Look.NOT, Look.FIRST, Look.NOT]
+    assert program.highest_phase is Phase.READ
+    assert program.timeline.time_s[0, 0] == pytest.approx(100e-9 + 1e-5 + 2e-5)
+
+
+def test_every_builder_begins_and_ends_at_0_V_without_steps() -> None:
+    programs = [
+        pulse(1.0, high_s=1e-6), read(0.1, zero=True, count=3), hold(0.5, 1e-3, looks=4),
+        ramp(2.0, rise_s=1e-3), staircase([0.1, 0.2, -0.3], dwell_s=1e-3, aperture_s=1e-3), wait(1.0),
+    ]  # fmt: skip
+    for program in programs:
+        segments = played(program)
+        assert segments[0][1] == 0.0
+        assert segments[-1][2] == 0.0
+        for (_, _, stop_v), (_, start_v, _) in zip(segments[:-1], segments[1:], strict=True):
+            assert stop_v == start_v
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4))
+def test_plus_and_times_play_what_they_say(a: int, b: int, n: int) -> None:
+    one, two = pulse(1.0, high_s=1e-6) * a, read(0.1) * b
+    assert played((one + two) * n) == (played(one) + played(two)) * n
+    assert len(((one + two) * n).timeline.look) == b * n
+
+
+def test_a_repeated_part_is_stored_once() -> None:
+    assert len((pulse(1.0, high_s=1e-6) * 1_000_000).look) == 3
+    assert len(((pulse(1.0, high_s=1e-6) + read(0.1)) * 1_000_000).look) == 7
+
+
+def test_a_program_for_one_and_one_for_many_cells_join_to_one_for_many() -> None:
+    joined = pulse([1.0, 2.0], high_s=1e-6) + read(0.1)
+    assert joined.columns == 2
+    assert joined.timeline.source_v.tolist() == [[0.1, 0.1]]
+    with pytest.raises(ConfigError, match="cannot be joined"):
+        pulse([1.0, 2.0], high_s=1e-6) + pulse([1.0, 2.0, 3.0], high_s=1e-6)
+
+
+def test_widths_may_differ_from_cell_to_cell() -> None:
+    program = pulse(1.0, high_s=[1e-6, 2e-6])
+    assert program.timeline.duration_s == pytest.approx([1.2e-6, 2.2e-6])
+
+
+NONSENSE = {
+    "a NaN voltage": lambda: pulse(float("nan"), high_s=1e-6),
+    "no time": lambda: pulse(1.0, high_s=0.0),
+    "negative time": lambda: pulse(1.0, high_s=-1e-6),
+    "infinite time": lambda: pulse(1.0, high_s=float("inf")),
+    "two dimensions": lambda: pulse([[1.0]], high_s=1e-6),
+    "no aperture": lambda: read(0.1, count=0),
+    "negative looks": lambda: hold(1.0, 1e-3, looks=-1),
+    "no repeats": lambda: pulse(1.0, high_s=1e-6) * 0,
+    "a negative current limit": lambda: read(0.1).demanding(current_limit_a=-1.0),
+    "a NaN gate": lambda: read(0.1).demanding(gate_v=float("nan")),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense_is_refused_where_it_is_built(name: str) -> None:
+    with pytest.raises(ConfigError):
+        NONSENSE[name]()
+
+
+def test_demands_join_and_contradictions_do_not() -> None:
+    limited = pulse(1.0, high_s=1e-6).demanding(current_limit_a=1e-4)
+    assert (limited + read(0.1)).demands.current_limit_a == 1e-4
+    assert (read(0.1).demanding(exact_timing=True) + limited).demands.exact_timing
+    with pytest.raises(ConfigError, match="current_limit_a"):
+        limited + read(0.1).demanding(current_limit_a=2e-4)
+
+
+def test_conductance_averages_apertures_and_subtracts_the_zero() -> None:
+    program = read(0.1, count=2, zero=True) + read(0.2)
+    timeline = program.timeline
+    current_a = np.array([[1e-9], [1.1e-6], [1.3e-6], [4e-6]])
+    voltage_v = np.array([[1e-3], [0.1], [0.1], [0.2]])
+    no = np.zeros((4, 1))
+    readings = Readings(
+        timeline.time_s, timeline.source_v, voltage_v, current_a, no > 0, no.astype(int), timeline.look
+    )
+    assert readings.conductance_s[0, 0] == pytest.approx((1.2e-6 - 1e-9) / (0.1 - 1e-3))
+    assert readings.conductance_s[1, 0] == pytest.approx(2e-5)
+
+
+def test_a_read_at_0_V_has_no_conductance() -> None:
+    no = np.zeros((1, 1))
+    readings = Readings(no, no, no, no, no > 0, no.astype(int), np.array([1], np.int8))
+    assert np.isnan(readings.conductance_s).all()

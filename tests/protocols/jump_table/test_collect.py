@@ -1,0 +1,258 @@
+"""The jump-table collection: the list of pulses, the window, the closed loop, faults, invariance."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from hil.bench import Bench, Cells, Sample
+from hil.config import find_bench
+from hil.errors import CellFault, ConfigError
+from hil.limits import Limits, PhaseLimits
+from hil.protocol import RunView, Table
+from hil.protocols.jump_table.collect import JumpTableCollection
+from hil.protocols.jump_table.summary import steps_of
+from hil.simulators.models import get_model
+from hil.simulators.physics_bench import PhysicsBench, Readout
+
+
+def collect(bench: Bench, seed: int = 7, **parameters: Any) -> Table:
+    """Run a collection without a runner; records as flat columns."""
+    protocol = JumpTableCollection(**parameters).complete(bench)
+    batches = []
+    with bench:
+        for batch in protocol.measure(bench, RunView(seed)):
+            shape = np.empty(batch.rows)
+            flat = {
+                name: np.broadcast_to(value, shape.shape) if np.ndim(value) == 0 else np.ravel(value)
+                for name, value in batch.values.items()
+            }
+            batches.append(flat)
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def tiox(cells: int = 1, seed: int = 11, **overrides: str) -> Bench:
+    return find_bench("tiox", {"cells": str(cells), **overrides}).build(seed)
+
+
+def of_cell(table: Table, cell: int) -> Table:
+    mine = table["cell"] == cell
+    return {name: values[mine] for name, values in table.items()}
+
+
+def points(table: Table) -> Table:
+    chosen = (table["kind"] == "point") & (table["in_window"] == 1)
+    return {name: values[chosen] for name, values in table.items()}
+
+
+@pytest.mark.parametrize("pulses_per_program", [1, 3, 7])
+def test_every_amplitude_of_every_cell_has_exactly_its_points(pulses_per_program: int) -> None:
+    table = points(collect(tiox(3), points=40, pulses_per_program=pulses_per_program))
+    for cell in range(3):
+        voltages_v, counts = np.unique(of_cell(table, cell)["pulse_voltage_v"], return_counts=True)
+        assert len(voltages_v) == 8
+        assert (counts == 40).all()
+
+
+def test_points_begin_in_the_window_and_a_walk_ends_where_it_is_left() -> None:
+    table = collect(tiox(), points=150)
+    counted = points(table)
+    assert (counted["conductance_before_s"] >= 6e-6).all()
+    assert (counted["conductance_before_s"] <= 29e-6).all()
+    walks = table["kind"] == "point"
+    outside = (table["conductance_after_s"] < 6e-6) | (table["conductance_after_s"] > 29e-6)
+    left = np.flatnonzero(walks & outside)[:-1]
+    assert (table["segment"][left + 1] == table["segment"][left] + 1).all()
+
+
+def test_each_read_before_is_the_read_after_of_the_row_above() -> None:
+    table = collect(tiox(), points=30, pulses_per_program=4)
+    for before, after in (
+        ("conductance_before_s", "conductance_after_s"), ("read_before_v", "read_after_v"),
+        ("read_before_a", "read_after_a"), ("time_before_s", "time_after_s"),
+    ):  # fmt: skip
+        assert (table[before][1:] == table[after][:-1]).all()
+    raw_s = table["read_after_a"] / table["read_after_v"]
+    assert raw_s == pytest.approx(table["conductance_after_s"])
+
+
+def test_starts_are_uniform_over_the_window_and_reached_within_the_tolerance() -> None:
+    """The first point of a walk begins within the tolerance of a uniformly drawn conductance."""
+    from scipy.stats import kstest
+
+    table = collect(tiox(200), points=8, tolerance_s=0.5e-6)
+    counted = points(table)
+    _, first = np.unique(counted["cell"] * 10_000 + counted["segment"], return_index=True)
+    starts = counted["conductance_before_s"][first]
+    assert starts.size > 400
+    inner = starts[(starts > 7e-6) & (starts < 28e-6)]
+    assert kstest((inner - 7e-6) / 21e-6, "uniform").pvalue > 1e-3
+
+
+def test_amplitudes_are_drawn_at_random_not_in_order() -> None:
+    voltages_v = points(collect(tiox(), points=300))["pulse_voltage_v"]
+    assert abs(np.corrcoef(voltages_v[:-1], voltages_v[1:])[0, 1]) < 0.1
+    first, last = voltages_v[:400], voltages_v[-400:]
+    for half in (first, last):
+        counts = np.unique(half, return_counts=True)[1]
+        assert counts.min() > 20
+
+
+def test_rows_after_an_exit_inside_a_program_are_kept_and_flagged() -> None:
+    table = collect(tiox(), points=200, pulses_per_program=10)
+    walked = {name: values[table["kind"] == "point"] for name, values in table.items()}
+    flagged = walked["in_window"] == 0
+    assert flagged.sum() > 50
+    within = (walked["conductance_before_s"] >= 6e-6) & (walked["conductance_before_s"] <= 29e-6)
+    assert (within & flagged).any(), "a cell that came back is still flagged"
+    assert not (~within & ~flagged).any()
+
+
+def test_a_null_pulse_is_a_control_that_tells_read_noise() -> None:
+    limits = Limits(
+        read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=1e-3),
+        switching=PhaseLimits(positive_v=1.8, negative_v=-1.8, current_a=1e-3),
+    )
+    noisy = PhysicsBench(
+        "t", get_model("tiox"), cells=Cells(), limits=limits, seed=2, readout=Readout(noise_a=3e-8)
+    )
+    table = collect(noisy, points=400, voltages_v=(-1.5, 0.0, 1.5))
+    null, switching = (
+        next(s for s in steps_of(table) if s.voltage_v == v) for v in (0.0, 1.5)
+    )
+    assert null.step_s.std() == pytest.approx(np.sqrt(2) * 3e-7, rel=0.15)
+    assert switching.step_s.std() > 3 * null.step_s.std()
+
+
+def test_how_many_cells_go_at_once_changes_no_value() -> None:
+    """Only times differ: a cell that goes later is measured later."""
+    together = collect(tiox(5), points=25)
+    alone = collect(tiox(5), points=25, cells_at_once=1)
+    pairs = collect(tiox(5), points=25, cells_at_once=2)
+    for cell in range(5):
+        for other in (alone, pairs):
+            _same(of_cell(together, cell), of_cell(other, cell))
+
+
+def test_a_cell_gives_the_same_records_in_an_array_and_alone() -> None:
+    _same(of_cell(collect(tiox(4), points=25), 0), collect(tiox(1), points=25))
+
+
+def test_visiting_one_by_one_changes_no_value() -> None:
+    together = collect(tiox(3), points=25)
+    sequential = collect(tiox(3, visiting="sequential"), points=25)
+    for cell in range(3):
+        _same(of_cell(together, cell), of_cell(sequential, cell))
+
+
+def test_the_same_seed_repeats_bit_for_bit_and_another_does_not() -> None:
+    one, again = collect(tiox(2), points=20), collect(tiox(2), points=20)
+    _same(one, again, but=())
+    other = collect(tiox(2, seed=12), points=20)
+    assert one["conductance_after_s"][:50].tolist() != other["conductance_after_s"][:50].tolist()
+
+
+def _same(one: Table, other: Table, but: tuple[str, ...] = ("time_before_s", "time_after_s")) -> None:
+    assert len(one["cell"]) == len(other["cell"])
+    for name in one.keys() - set(but):
+        assert np.array_equal(one[name], other[name], equal_nan=one[name].dtype == float), name
+
+
+def resistors(resistance_ohm: float) -> PhysicsBench:
+    limits = Limits(
+        read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=1e-3),
+        switching=PhaseLimits(positive_v=1.8, negative_v=-1.8, current_a=1e-3),
+    )
+    model = get_model("resistor", resistance_ohm=resistance_ohm)
+    sample = Sample(device="W3/D14", formed=True)
+    return PhysicsBench("r", model, cells=Cells(columns=2), limits=limits, seed=1, sample=sample)
+
+
+@pytest.mark.parametrize(
+    ("resistance_ohm", "word"), [(1e9, "open"), (100.0, "shorted"), (60e3, "stuck")], ids=str
+)
+def test_a_dead_cell_stops_the_run_with_its_name(resistance_ohm: float, word: str) -> None:
+    with pytest.raises(CellFault, match=f"cell [01] of W3/D14 is {word}"):
+        collect(resistors(resistance_ohm), points=10_000, attempts=50)
+
+
+def test_a_cell_that_is_stuck_in_the_window_is_found_while_it_walks() -> None:
+    with pytest.raises(CellFault, match="is stuck at 57.14 uS"):
+        collect(
+            resistors(17.5e3), points=10_000, attempts=60, tolerance_s=20e-6,
+            window_low_s=50e-6, window_high_s=65e-6,
+        )  # fmt: skip
+
+
+def test_polarity_is_the_devices() -> None:
+    """On a device that SETs at negative voltage the closed loop arrives just as well."""
+    model = get_model("tiox")
+    flipped = msgspec.structs.replace(
+        model,
+        tables=tuple(msgspec.structs.replace(t, voltage_v=-t.voltage_v) for t in model.tables),
+    )
+    bench = PhysicsBench(
+        "t", flipped, cells=Cells(), limits=tiox().limits, seed=3, sample=Sample(formed=True)
+    )
+    bench.sets_at = -1
+    table = collect(bench, points=50)
+    assert (table["kind"] == "place").sum() < 6 * len(np.unique(table["segment"])) + 50
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"window_low_s": 30e-6}, "below"),
+        ({"voltages_v": (1.5, 1.5, -1.5)}, "twice"),
+        ({"voltages_v": (1.5, 1.8)}, "positive and a negative"),
+        ({"read_v": 0.0}, "no conductance"),
+    ],
+    ids=["window", "twice", "one sign", "read"],
+)
+def test_bad_parameters_are_refused(parameters: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        JumpTableCollection(**parameters)
+
+
+def test_elsewhere_than_on_physics_the_points_must_be_said() -> None:
+    bench = tiox()
+    assert JumpTableCollection().complete(bench).points == 10_000
+    bench.kind = "hardware"
+    with pytest.raises(ConfigError, match="points"):
+        JumpTableCollection().complete(bench)
+
+
+def test_records_agree_with_the_published_steps_within_their_standard_errors() -> None:
+    """Standardise every step of a run by the published law; away from the clips it is N(0, 1)."""
+    table = points(collect(tiox(40), points=60))
+    at_us, law = _published()
+    before_us = table["conductance_before_s"] * 1e6
+    step_us = table["conductance_after_s"] * 1e6 - before_us
+    for voltage_v, moments in law.items():
+        mine = table["pulse_voltage_v"] == voltage_v
+        g_us = before_us[mine]
+        degree = 1 if voltage_v > 0 else 2
+        mean_us = np.polyval(np.polyfit(at_us, moments[:, 0], degree), g_us)
+        sigma_us = np.interp(g_us, at_us, moments[:, 1])
+        away = (g_us + mean_us - 3.5 * sigma_us > 5) & (g_us + mean_us + 3.5 * sigma_us < 30)
+        away &= (g_us > at_us[0]) & (g_us < at_us[-1])
+        scores = ((step_us[mine] - mean_us) / sigma_us)[away]
+        if scores.size < 100:
+            continue
+        assert abs(scores.mean()) < 4 / np.sqrt(scores.size), voltage_v
+        assert scores.std() == pytest.approx(1, abs=4 / np.sqrt(2 * scores.size) + 0.01), voltage_v
+
+
+def _published() -> tuple[np.ndarray, dict[float, np.ndarray]]:
+    """The same published figures as in tests/simulators/test_jump_table.py."""
+    import importlib.util
+    from pathlib import Path
+
+    path = Path(__file__).parents[2] / "simulators" / "test_jump_table.py"
+    spec = importlib.util.spec_from_file_location("published", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return np.array(module.AT_US), {v: np.array(row) for v, row in module.PUBLISHED_US.items()}

@@ -1,0 +1,194 @@
+"""The bench contract on PhysicsBench in every configuration, and what only a simulated bench has."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hil.bench import Bench, Cells
+from hil.config import find_bench, shipped_benches
+from hil.limits import Limits, PhaseLimits
+from hil.program import Program, pulse, read, wait
+from hil.simulators.models import get_model
+from hil.simulators.physics_bench import PhysicsBench, Readout, Source
+from hil.testing import BenchContract
+
+LIMITS = Limits(
+    read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=1e-3),
+    switching=PhaseLimits(positive_v=2.0, negative_v=-2.0, current_a=1e-3, width_s=1e-3),
+)
+
+
+def resistor_bench(cells: int = 1, **settings: object) -> PhysicsBench:
+    model = get_model("resistor", resistance_ohm=10e3)
+    return PhysicsBench("r", model, cells=Cells(columns=cells), limits=LIMITS, seed=1, **settings)
+
+
+CONFIGURATIONS = {
+    "one cell": {},
+    "seven cells at once": {"cells": 7},
+    "seven cells one by one": {"cells": 7, "visiting": "sequential"},
+    "source resistance": {"cells": 2, "source": Source(output_ohm=50, series_ohm=1e3)},
+    "noise": {"cells": 3, "readout": Readout(noise_a=1e-9)},
+    "range": {"cells": 3, "readout": Readout(range_a=1e-4)},
+    "an instrument": {
+        "cells": 2,
+        "visiting": "sequential",
+        "source": Source(output_ohm=50),
+        "readout": Readout(noise_a=1e-9, range_a=1e-4),
+    },
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+class TestResistors(BenchContract):
+    resistance_ohm = 10e3
+
+    @pytest.fixture
+    def bench(self, name: str) -> Iterator[Bench]:
+        settings = CONFIGURATIONS[name]
+        self.tolerance = 2e-3 if "readout" in settings else 1e-9
+        with resistor_bench(**settings) as bench:
+            yield bench
+
+
+@pytest.mark.parametrize("name", shipped_benches())
+@pytest.mark.parametrize("cells", ["1", "3"])
+@pytest.mark.parametrize("visiting", ["parallel", "sequential"])
+class TestShipped(BenchContract):
+    @pytest.fixture
+    def bench(self, name: str, cells: str, visiting: str) -> Iterator[Bench]:
+        overrides = {"cells": cells, "visiting": visiting}
+        with find_bench(name, overrides).build(seed=3) as bench:
+            yield bench
+
+    def a_pulse(self, bench: Bench) -> Program:
+        return pulse(1.5, high_s=500e-9)
+
+
+def test_sequential_visiting_takes_each_cell_after_the_other() -> None:
+    with resistor_bench(3, visiting="sequential") as bench:
+        program = read(0.1)
+        readings = bench.apply(program)
+        each_s = program.timeline.longest_s
+        assert readings.time_s[0] == pytest.approx(program.timeline.time_s[0] + each_s * np.arange(3))
+        assert bench.clock.now_s() == pytest.approx(3 * each_s)
+        assert bench.check(program).duration_s == pytest.approx(3 * each_s)
+
+
+def test_order_of_visiting_changes_no_reading() -> None:
+    settings = {"readout": Readout(noise_a=1e-8)}
+    with resistor_bench(4, **settings) as bench:
+        forward = bench.apply(read(0.1)).current_a[0]
+    with resistor_bench(4, **settings) as bench:
+        backward = [bench.apply(read(0.1), np.array([k])).current_a[0, 0] for k in (3, 2, 1, 0)]
+    assert backward[::-1] == forward.tolist()
+
+
+def test_the_first_cells_are_the_same_however_many_there_are() -> None:
+    def states(cells: int) -> np.ndarray:
+        return find_bench("tiox", {"cells": str(cells)}).build(seed=9).state  # type: ignore[attr-defined]
+
+    assert (states(2) == states(50)[:2]).all()
+
+
+def test_read_noise_has_the_stated_size() -> None:
+    with resistor_bench(200, readout=Readout(noise_a=2e-8)) as bench:
+        current_a = bench.apply(read(0.1) * 100).current_a
+    assert current_a.mean() == pytest.approx(1e-5, abs=5 * 2e-8 / np.sqrt(current_a.size))
+    assert current_a.std() == pytest.approx(2e-8, rel=0.03)
+
+
+def test_a_range_is_read_in_counts_and_reports_when_it_is_exceeded() -> None:
+    with resistor_bench(readout=Readout(range_a=1.5e-5, counts=1000)) as bench:
+        inside, beyond = bench.apply(read(0.1) + read(0.19)), None
+        assert inside.current_a[0, 0] / 1.5e-8 == pytest.approx(round(inside.current_a[0, 0] / 1.5e-8))
+        assert inside.status.tolist() == [[0], [2]]
+        assert inside.current_a[1, 0] == pytest.approx(1.5e-5)
+        assert beyond is None
+
+
+def test_voltage_at_the_cell_is_what_the_series_resistance_leaves() -> None:
+    with resistor_bench(source=Source(output_ohm=100, series_ohm=900)) as bench:
+        readings = bench.apply(read(0.11))
+    assert readings.voltage_v[0, 0] == pytest.approx(0.1, rel=1e-12)
+    assert readings.conductance_s[0, 0] == pytest.approx(1e-4, rel=1e-12)
+
+
+def test_resistances_in_series_lower_the_worst_current() -> None:
+    with resistor_bench(source=Source(series_ohm=10e3)) as bench:
+        assert bench.check(pulse(1.0, high_s=1e-6)).current_a == pytest.approx(1e-4)
+
+
+segments = st.lists(
+    st.tuples(st.floats(1e-9, 1e-3), st.floats(-3, 3, width=32)), min_size=1, max_size=8
+)
+
+
+def _free_program(levels: list[tuple[float, float]], repeats: int) -> Program:
+    """Build a program with any levels; it begins and ends at 0 V."""
+    levels_v = [0.0, *[level for _, level in levels], 0.0]
+    duration_s = np.array([*[duration for duration, _ in levels], 1e-6])[:, None]
+    volts = np.array(levels_v)[:, None]
+    count = len(duration_s)
+    look = np.zeros(count, np.int8)
+    look[:-1] = 1
+    phase = np.ones(count, np.int8)
+    units = np.array([[0, count, repeats]])
+    return Program(duration_s, volts[:-1].copy(), volts[1:].copy(), look, phase, units)
+
+
+@given(levels=segments, repeats=st.integers(1, 4), limit_v=st.floats(0.2, 2.5))
+@settings(max_examples=150, deadline=None)
+def test_what_passes_check_never_exceeds_a_limit_and_what_exceeds_one_never_passes(
+    levels: list[tuple[float, float]], repeats: int, limit_v: float
+) -> None:
+    program = _free_program(levels, repeats)
+    limits = Limits(
+        read=PhaseLimits(positive_v=0.1, negative_v=-0.1, current_a=5e-5),
+        switching=PhaseLimits(positive_v=limit_v, negative_v=-limit_v, current_a=5e-5),
+    )
+    model = get_model("resistor", resistance_ohm=10e3)
+    bench = PhysicsBench("r", model, cells=Cells(), limits=limits, seed=1)
+    exceeds = max(abs(level) for _, level in levels) > limit_v
+    with bench:
+        try:
+            bench.check(program)
+        except ValueError:
+            assert exceeds
+            return
+        assert not exceeds
+        readings = bench.apply(program)
+    assert (np.abs(readings.voltage_v) <= limit_v).all()
+    assert (np.abs(readings.current_a) <= 5e-5).all()
+    _ledger_equals_the_integral(bench, program, repeats)
+
+
+def _ledger_equals_the_integral(bench: Bench, program: Program, repeats: int) -> None:
+    """Integrate |V| on a fine grid, which knows nothing of the ledger's arithmetic."""
+    total_vs = 0.0
+    for a, b, t in zip(
+        program.start_v[:, 0], program.stop_v[:, 0], program.duration_s[:, 0], strict=True
+    ):
+        x = np.linspace(0, 1, 4001)
+        total_vs += np.trapezoid(np.abs(a + (b - a) * x), x * t)
+    assert bench.ledger.own["bias_vs"][0] == pytest.approx(repeats * total_vs, rel=1e-6, abs=1e-15)
+    assert bench.ledger.own["highest_v"][0] == max(0.0, program.stop_v.max())
+    assert bench.ledger.own["lowest_v"][0] == min(0.0, program.stop_v.min())
+
+
+def test_a_million_cycles_are_booked_without_being_written_out() -> None:
+    cycle = pulse(1.0, high_s=1e-6) + pulse(-1.0, high_s=1e-6)
+    with resistor_bench() as bench:
+        stress = bench.check(cycle * 1_000_000).stress
+    assert stress["pulses"][0] == 2_000_000
+    assert stress["bias_vs"][0] == pytest.approx(2e6 * 1.1e-6)
+
+
+def test_pulses_are_counted_as_excursions_beyond_the_read_limits() -> None:
+    with resistor_bench() as bench:
+        program = pulse(1.0, high_s=1e-6) + wait(1e-6) + pulse(-0.5, high_s=1e-6) + read(0.1)
+        assert bench.check(program).stress["pulses"][0] == 2
+        assert bench.check(pulse(0.15, high_s=1e-6)).stress["pulses"][0] == 0
