@@ -16,6 +16,7 @@ from hil.store import FILE, Header
 RUNS = Path("runs")
 """Where runs are kept unless --out says otherwise."""
 
+
 class Console:
     """Prints for people; with --json people read standard error and programs standard output."""
 

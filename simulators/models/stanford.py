@@ -48,13 +48,48 @@ class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def play(self, state, cells, drive):
         shape = (drive.readings, len(cells))
         terminal = Terminal(np.zeros(shape), np.zeros(shape), np.zeros(shape, bool))
-        walk(self._law(drive), (self.gamma0, self.gamma0), self._noise(), state["gap_m"], state["key"], state["draws"], cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured, drive.units, *terminal)
+        walk(
+            self._law(drive),
+            (self.gamma0, self.gamma0),
+            self._noise(),
+            state["gap_m"],
+            state["key"],
+            state["draws"],
+            cells,
+            drive.duration_s,
+            drive.start_v,
+            drive.stop_v,
+            drive.measured,
+            drive.units,
+            *terminal,
+        )
         return terminal
 
     def _noise(self):
-        return Noise(self.delta_gap0_m_per_s*math.sqrt(self.noise_step_s), self.noise_grid_m, self.t_crit_k, self.t_smth_k)
+        return Noise(
+            self.delta_gap0_m_per_s * math.sqrt(self.noise_step_s),
+            self.noise_grid_m,
+            self.t_crit_k,
+            self.t_smth_k,
+        )
 
     def _law(self, drive):
-        return Law(self.i0_a, 1/self.g0_m, self.v0_v, self.vel0_m_per_s, self.beta, self.ea_ev, self.a0_m/self.tox_m, self.f_min_v_per_m*self.tox_m,
-          self.t_ini_k, self.rth_k_per_w, self.gap_min_m, self.gap_max_m, float(drive.source_ohm), float(drive.limit_a), self.gap_tolerance_m,
-          min((self.gap_tolerance_m*5e9/6e-6)**.2,3.), min(1.65*(self.gap_tolerance_m*5e9/1e-6)**.1,4.))
+        return Law(
+            self.i0_a,
+            1 / self.g0_m,
+            self.v0_v,
+            self.vel0_m_per_s,
+            self.beta,
+            self.ea_ev,
+            self.a0_m / self.tox_m,
+            self.f_min_v_per_m * self.tox_m,
+            self.t_ini_k,
+            self.rth_k_per_w,
+            self.gap_min_m,
+            self.gap_max_m,
+            float(drive.source_ohm),
+            float(drive.limit_a),
+            self.gap_tolerance_m,
+            min((self.gap_tolerance_m * 5e9 / 6e-6) ** 0.2, 3.0),
+            min(1.65 * (self.gap_tolerance_m * 5e9 / 1e-6) ** 0.1, 4.0),
+        )

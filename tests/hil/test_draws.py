@@ -1,5 +1,7 @@
 """Random numbers by name, against NumPy's own Philox."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,15 +16,17 @@ words = st.integers(0, 2**64 - 1)
 def test_philox_is_numpys(key: int, stream: int, count: int) -> None:
     """NumPy's generator counts up before it draws, so it starts one below."""
     counter = np.array([count - 1, 0, 0, 0], np.uint64)
-    theirs = np.random.Philox(counter=counter, key=np.array([key, stream], np.uint64)).random_raw(2)
+    theirs = np.random.Philox(counter=counter, key=np.array([key, stream], np.uint64)).random_raw(
+        2
+    )
     ours = draws.philox(np.uint64(key), np.uint64(stream), np.uint64(count))
     assert [int(word) for word in ours] == theirs.tolist()
 
 
-def _many(function: object, count: int = 200_000) -> np.ndarray:
+def _many(function: Callable[..., np.ndarray], count: int = 200_000) -> np.ndarray:
     keys = np.array([12345], np.uint64)
     counts = np.arange(count, dtype=np.uint64)[:, None]
-    return function(keys, np.uint64(7), counts)[:, 0]  # type: ignore[operator]
+    return np.asarray(function(keys, np.uint64(7), counts)[:, 0])
 
 
 def test_uniform_numbers_are_uniform() -> None:

@@ -1,5 +1,7 @@
 """Programs: what builders build, and how + and * put it together."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,16 +39,17 @@ def test_a_read_is_measured_once_in_its_aperture_under_the_read_limits() -> None
     assert program.timeline.time_s[0, 0] == pytest.approx(100e-9 + 1e-5 + 2e-5)
 
 
-def test_every_builder_begins_and_ends_at_0_V_without_steps() -> None:
+def test_every_builder_begins_and_ends_at_zero_volts_without_steps() -> None:
     programs = [
         pulse(1.0, high_s=1e-6), read(0.1, zero=True, count=3), hold(0.5, 1e-3, looks=4),
-        ramp(2.0, rise_s=1e-3), staircase([0.1, 0.2, -0.3], dwell_s=1e-3, aperture_s=1e-3), wait(1.0),
+        ramp(2.0, rise_s=1e-3),
+        staircase([0.1, 0.2, -0.3], dwell_s=1e-3, aperture_s=1e-3), wait(1.0),
     ]  # fmt: skip
     for program in programs:
         segments = played(program)
         assert segments[0][1] == 0.0
         assert segments[-1][2] == 0.0
-        for (_, _, stop_v), (_, start_v, _) in zip(segments[:-1], segments[1:], strict=True):
+        for (_, _, stop_v), (_, start_v, _) in pairwise(segments):
             assert stop_v == start_v
 
 
@@ -110,13 +113,19 @@ def test_conductance_averages_apertures_and_subtracts_the_zero() -> None:
     voltage_v = np.array([[1e-3], [0.1], [0.1], [0.2]])
     no = np.zeros((4, 1))
     readings = Readings(
-        timeline.time_s, timeline.source_v, voltage_v, current_a, no > 0, no.astype(int), timeline.look
+        timeline.time_s,
+        timeline.source_v,
+        voltage_v,
+        current_a,
+        no > 0,
+        no.astype(int),
+        timeline.look,
     )
     assert readings.conductance_s[0, 0] == pytest.approx((1.2e-6 - 1e-9) / (0.1 - 1e-3))
     assert readings.conductance_s[1, 0] == pytest.approx(2e-5)
 
 
-def test_a_read_at_0_V_has_no_conductance() -> None:
+def test_a_read_at_zero_volts_has_no_conductance() -> None:
     no = np.zeros((1, 1))
     readings = Readings(no, no, no, no, no > 0, no.astype(int), np.array([1], np.int8))
     assert np.isnan(readings.conductance_s).all()

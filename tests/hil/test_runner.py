@@ -16,6 +16,7 @@ import pytest
 
 from hil import runner
 from hil.bench import Bench, Cells, Readings, Sample
+from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, find_bench
 from hil.errors import CellFault, LimitExceeded
 from hil.program import Program, pulse, read
@@ -55,7 +56,7 @@ class Watched(Bench):
 
     kind = "virtual"
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Bench) -> None:
         super().__init__(
             "watched", cells=inner.cells, capabilities=inner.capabilities, limits=inner.limits,
             clock=inner.clock, sample=inner.sample,
@@ -107,7 +108,9 @@ def test_a_finished_run_has_every_record_and_leaves_the_bench_safe_then_closed(
     assert bench.calls == ["open", "safe", "close"]
 
 
-@pytest.mark.parametrize("error", [CellFault("cell 1 is open"), ZeroDivisionError("!"), SystemExit(3)], ids=str)
+@pytest.mark.parametrize(
+    "error", [CellFault("cell 1 is open"), ZeroDivisionError("!"), SystemExit(3)], ids=str
+)
 def test_what_a_bench_that_cannot_be_brought_back_has_measured_is_kept_when_a_run_fails(
     tmp_path: Path, named: NamedBench, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
@@ -146,13 +149,15 @@ def test_a_signal_stops_a_simulated_run_after_the_batch_and_it_resumes_to_the_sa
     assert not outcome.finished
     assert kept(tmp_path) == (12, "interrupted")
     assert signal.getsignal(signal.SIGTERM) is before
-    monkeypatch.setitem(runner.PROTOCOLS.shipped, "reads", f"{__name__}:Reads")
+    monkeypatch.setitem(PROTOCOLS.shipped, "reads", f"{__name__}:Reads")
     monkeypatch.setitem(sys.modules, __name__, sys.modules[Reads.__module__])
     assert runner.resume(tmp_path / "run").finished
     assert kept(tmp_path) == (40, "finished")
 
 
-def test_nothing_is_made_for_a_protocol_beyond_the_limits(tmp_path: Path, named: NamedBench) -> None:
+def test_nothing_is_made_for_a_protocol_beyond_the_limits(
+    tmp_path: Path, named: NamedBench
+) -> None:
     class TooMuch(Reads, frozen=True, kw_only=True):
         def programs(self, bench: Bench) -> Iterator[tuple[Program, float]]:
             yield pulse(5.0, high_s=1e-6), 1
@@ -191,7 +196,13 @@ def test_progress_tells_only_what_is_on_disk(tmp_path: Path, named: NamedBench) 
             told.append((progress.done, record.records))
 
     runner.start(
-        "reads", Reads(count=300), named, named.build(1), seed=1, folder=tmp_path / "run", report=report
+        "reads",
+        Reads(count=300),
+        named,
+        named.build(1),
+        seed=1,
+        folder=tmp_path / "run",
+        report=report,
     )
     assert told[-1] == (600, 600)
     assert all(done <= on_disk for done, on_disk in told)
@@ -214,7 +225,8 @@ named = find_bench("tiox")
 def report(progress):
     print(progress.done, flush=True)
 protocol = Reads(count=10_000_000)
-runner.start("reads", protocol, named, Guarded(named.build(1)), seed=1, folder=Path({folder!r}), report=report)
+bench, folder = Guarded(named.build(1)), Path({folder!r})
+runner.start("reads", protocol, named, bench, seed=1, folder=folder, report=report)
 """
 
 
@@ -230,7 +242,9 @@ def test_a_bench_with_instruments_is_made_safe_when_its_owner_is_killed(tmp_path
         thread = threading.Thread(target=listen)
         thread.start()
         code = OWNER.format(
-            tests=str(Path(__file__).parent), port=server.getsockname()[1], folder=str(tmp_path / "run")
+            tests=str(Path(__file__).parent),
+            port=server.getsockname()[1],
+            folder=str(tmp_path / "run"),
         )
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:
             assert owner.stdout is not None

@@ -25,7 +25,9 @@ from hil.units import format_quantity, parse_quantity
         ("1.5e-7s", "s", 1.5e-7),
     ],
 )
-def test_a_quantity_is_exactly_the_float_one_would_type(text: str, unit: str, value: float) -> None:
+def test_a_quantity_is_exactly_the_float_one_would_type(
+    text: str, unit: str, value: float
+) -> None:
     assert parse_quantity(text, unit) == value
 
 
@@ -37,7 +39,7 @@ def test_a_quantity_is_exactly_the_float_one_would_type(text: str, unit: str, va
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_with_an_example(text: str, unit: str) -> None:
-    with pytest.raises(ConfigError, match="such as|write it like|too large"):
+    with pytest.raises(ConfigError, match=r"such as|write it like|too large"):
         parse_quantity(text, unit)
 
 
@@ -45,7 +47,8 @@ def test_anything_else_is_refused_with_an_example(text: str, unit: str) -> None:
     ("value", "unit", "text"),
     [
         (5e-7, "s", "500 ns"), (1.8, "V", "1.8 V"), (-81e-6, "A", "-81 uA"), (0.0, "V", "0 V"),
-        (999.99e-9, "s", "1 us"), (99999.0, "ohm", "100 kohm"), (1e-3, "S", "1 mS"), (0.5, "1", "0.5"),
+        (999.99e-9, "s", "1 us"), (99999.0, "ohm", "100 kohm"),
+        (1e-3, "S", "1 mS"), (0.5, "1", "0.5"),
     ],
 )  # fmt: skip
 def test_a_value_is_written_with_the_prefix_one_would_choose(

@@ -14,20 +14,7 @@ from hil.program import Program, hold, pulse, ramp, read, wait
 from hil.simulators.models import get_model
 from hil.simulators.models.jump_table import JumpTable
 from hil.simulators.physics_bench import PhysicsBench, Source
-
-# Median and half the distance between the quantiles of +-1 sigma of the published CDFs (XBTorch,
-# optuna_exp_{V}V_{set,reset}), in uS, at six of their 100 conductances.
-AT_US = (7.0202, 10.05051, 15.10101, 20.15152, 25.20202, 28.23232)
-PUBLISHED_US = {
-    -1.8: ((-0.11588, 1.27392), (-1.06943, 2.05003), (-3.23325, 3.27516), (-6.11527, 4.41481), (-9.7155, 5.46898), (-12.22037, 6.06046)),
-    -1.65: ((0.0782, 1.0), (-0.38607, 1.67666), (-1.69094, 2.98981), (-3.65968, 4.24629), (-6.29227, 5.4461), (-8.19048, 6.13878)),
-    -1.5: ((0.25389, 1.0), (0.02663, 1.0), (-0.5895, 1.86567), (-1.50233, 2.75168), (-2.71184, 3.61194), (-3.57997, 4.11573)),
-    -1.35: ((0.00391, 1.0), (-0.00749, 1.0), (-0.09672, 1.356), (-0.27372, 1.71476), (-0.53851, 1.90061), (-0.73951, 1.92913)),
-    1.35: ((-0.01853, 1.45353), (-0.05126, 1.38294), (-0.10581, 1.26529), (-0.16036, 1.14765), (-0.21491, 1.03), (-0.24764, 1.0)),
-    1.5: ((2.79842, 4.57535), (2.33447, 3.99549), (1.5612, 3.02905), (0.78794, 2.06261), (0.01468, 1.09617), (-0.44927, 1.0)),
-    1.65: ((7.21963, 5.66098), (6.06302, 5.11896), (4.13534, 4.21557), (2.20767, 3.31219), (0.27999, 2.40881), (-0.87662, 1.86678)),
-    1.8: ((12.7354, 7.3), (10.64406, 6.57), (7.15849, 5.34), (3.67293, 4.12), (0.18736, 2.9), (-1.90398, 2.16)),
-}  # fmt: skip
+from tests.tiox_published import AT_US, PUBLISHED_US
 
 CASES = [
     (voltage_v, at_us, *moments)
@@ -53,7 +40,7 @@ def tiox(cells: int, **parameters: object) -> PhysicsBench:
 def steps_us(bench: PhysicsBench, voltage_v: float, at_us: float) -> np.ndarray:
     bench.state["conductance_s"] = at_us * 1e-6
     after_s = bench.apply(pulse(voltage_v, high_s=500e-9) + read(0.1)).conductance_s[0]
-    return after_s * 1e6 - at_us
+    return np.asarray(after_s * 1e6 - at_us)
 
 
 @pytest.mark.parametrize(("voltage_v", "at_us", "mean_us", "sigma_us"), AWAY)
@@ -72,7 +59,7 @@ def test_steps_have_the_published_mean_and_sigma(
 def test_between_the_clips_steps_follow_the_published_law(
     voltage_v: float, at_us: float, mean_us: float, sigma_us: float
 ) -> None:
-    """Clipping moves nothing across a value between the clips: the distribution there is normal."""
+    """Clipping moves nothing across a value between the clips: there the law is normal."""
     count = 10_000
     with tiox(count) as bench:
         steps = np.sort(steps_us(bench, voltage_v, at_us))
@@ -88,7 +75,9 @@ def test_what_the_clips_cut_off_is_found_at_the_clips() -> None:
     with tiox(20_000) as bench:
         steps = steps_us(bench, 1.8, AT_US[4])
     share = norm.sf(30 - AT_US[4], mean_us, sigma_us)
-    assert (steps > 30 - AT_US[4] - 1e-9).mean() == pytest.approx(share, abs=4 * np.sqrt(share / 2e4))
+    assert (steps > 30 - AT_US[4] - 1e-9).mean() == pytest.approx(
+        share, abs=4 * np.sqrt(share / 2e4)
+    )
 
 
 @given(st.floats(5, 30), st.sampled_from(sorted(PUBLISHED_US)), st.integers(0, 2**40))

@@ -1,6 +1,7 @@
-"""The bench contract on PhysicsBench in every configuration, and what only a simulated bench has."""
+"""The bench contract on PhysicsBench in every configuration, and what only it has."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +22,12 @@ LIMITS = Limits(
 )
 
 
-def resistor_bench(cells: int = 1, **settings: object) -> PhysicsBench:
+def resistor_bench(cells: int = 1, **settings: Any) -> PhysicsBench:
     model = get_model("resistor", resistance_ohm=10e3)
     return PhysicsBench("r", model, cells=Cells(columns=cells), limits=LIMITS, seed=1, **settings)
 
 
-CONFIGURATIONS = {
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "one cell": {},
     "seven cells at once": {"cells": 7},
     "seven cells one by one": {"cells": 7, "visiting": "sequential"},
@@ -73,7 +74,9 @@ def test_sequential_visiting_takes_each_cell_after_the_other() -> None:
         program = read(0.1)
         readings = bench.apply(program)
         each_s = program.timeline.longest_s
-        assert readings.time_s[0] == pytest.approx(program.timeline.time_s[0] + each_s * np.arange(3))
+        assert readings.time_s[0] == pytest.approx(
+            program.timeline.time_s[0] + each_s * np.arange(3)
+        )
         assert bench.clock.now_s() == pytest.approx(3 * each_s)
         assert bench.check(program).duration_s == pytest.approx(3 * each_s)
 
@@ -89,7 +92,9 @@ def test_order_of_visiting_changes_no_reading() -> None:
 
 def test_the_first_cells_are_the_same_however_many_there_are() -> None:
     def states(cells: int) -> np.ndarray:
-        return find_bench("tiox", {"cells": str(cells)}).build(seed=9).state  # type: ignore[attr-defined]
+        bench = find_bench("tiox", {"cells": str(cells)}).build(seed=9)
+        assert isinstance(bench, PhysicsBench)
+        return bench.state
 
     assert (states(2) == states(50)[:2]).all()
 
@@ -104,7 +109,9 @@ def test_read_noise_has_the_stated_size() -> None:
 def test_a_range_is_read_in_counts_and_reports_when_it_is_exceeded() -> None:
     with resistor_bench(readout=Readout(range_a=1.5e-5, counts=1000)) as bench:
         inside, beyond = bench.apply(read(0.1) + read(0.19)), None
-        assert inside.current_a[0, 0] / 1.5e-8 == pytest.approx(round(inside.current_a[0, 0] / 1.5e-8))
+        assert inside.current_a[0, 0] / 1.5e-8 == pytest.approx(
+            round(inside.current_a[0, 0] / 1.5e-8)
+        )
         assert inside.status.tolist() == [[0], [2]]
         assert inside.current_a[1, 0] == pytest.approx(1.5e-5)
         assert beyond is None

@@ -1,4 +1,4 @@
-"""The jump-table collection: the list of pulses, the window, the closed loop, faults, invariance."""
+"""The jump-table collection: list of pulses, window, closed loop, faults, invariance."""
 
 from typing import Any
 
@@ -14,7 +14,9 @@ from hil.protocol import RunView, Table
 from hil.protocols.jump_table.collect import JumpTableCollection
 from hil.protocols.jump_table.summary import steps_of
 from hil.simulators.models import get_model
+from hil.simulators.models.jump_table import JumpTable
 from hil.simulators.physics_bench import PhysicsBench, Readout
+from tests.tiox_published import AT_US, PUBLISHED_US
 
 
 def collect(bench: Bench, seed: int = 7, **parameters: Any) -> Table:
@@ -25,7 +27,9 @@ def collect(bench: Bench, seed: int = 7, **parameters: Any) -> Table:
         for batch in protocol.measure(bench, RunView(seed)):
             shape = np.empty(batch.rows)
             flat = {
-                name: np.broadcast_to(value, shape.shape) if np.ndim(value) == 0 else np.ravel(value)
+                name: np.broadcast_to(value, shape.shape)
+                if np.ndim(value) == 0
+                else np.ravel(value)
                 for name, value in batch.values.items()
             }
             batches.append(flat)
@@ -118,9 +122,7 @@ def test_a_null_pulse_is_a_control_that_tells_read_noise() -> None:
         "t", get_model("tiox"), cells=Cells(), limits=limits, seed=2, readout=Readout(noise_a=3e-8)
     )
     table = collect(noisy, points=400, voltages_v=(-1.5, 0.0, 1.5))
-    null, switching = (
-        next(s for s in steps_of(table) if s.voltage_v == v) for v in (0.0, 1.5)
-    )
+    null, switching = (next(s for s in steps_of(table) if s.voltage_v == v) for v in (0.0, 1.5))
     assert null.step_s.std() == pytest.approx(np.sqrt(2) * 3e-7, rel=0.15)
     assert switching.step_s.std() > 3 * null.step_s.std()
 
@@ -153,7 +155,9 @@ def test_the_same_seed_repeats_bit_for_bit_and_another_does_not() -> None:
     assert one["conductance_after_s"][:50].tolist() != other["conductance_after_s"][:50].tolist()
 
 
-def _same(one: Table, other: Table, but: tuple[str, ...] = ("time_before_s", "time_after_s")) -> None:
+def _same(
+    one: Table, other: Table, but: tuple[str, ...] = ("time_before_s", "time_after_s")
+) -> None:
     assert len(one["cell"]) == len(other["cell"])
     for name in one.keys() - set(but):
         assert np.array_equal(one[name], other[name], equal_nan=one[name].dtype == float), name
@@ -178,7 +182,7 @@ def test_a_dead_cell_stops_the_run_with_its_name(resistance_ohm: float, word: st
 
 
 def test_a_cell_that_is_stuck_in_the_window_is_found_while_it_walks() -> None:
-    with pytest.raises(CellFault, match="is stuck at 57.14 uS"):
+    with pytest.raises(CellFault, match=r"is stuck at 57\.14 uS"):
         collect(
             resistors(17.5e3), points=10_000, attempts=60, tolerance_s=20e-6,
             window_low_s=50e-6, window_high_s=65e-6,
@@ -188,6 +192,7 @@ def test_a_cell_that_is_stuck_in_the_window_is_found_while_it_walks() -> None:
 def test_polarity_is_the_devices() -> None:
     """On a device that SETs at negative voltage the closed loop arrives just as well."""
     model = get_model("tiox")
+    assert isinstance(model, JumpTable)
     flipped = msgspec.structs.replace(
         model,
         tables=tuple(msgspec.structs.replace(t, voltage_v=-t.voltage_v) for t in model.tables),
@@ -226,10 +231,11 @@ def test_elsewhere_than_on_physics_the_points_must_be_said() -> None:
 def test_records_agree_with_the_published_steps_within_their_standard_errors() -> None:
     """Standardise every step of a run by the published law; away from the clips it is N(0, 1)."""
     table = points(collect(tiox(40), points=60))
-    at_us, law = _published()
+    at_us = np.array(AT_US)
     before_us = table["conductance_before_s"] * 1e6
     step_us = table["conductance_after_s"] * 1e6 - before_us
-    for voltage_v, moments in law.items():
+    for voltage_v, row in PUBLISHED_US.items():
+        moments = np.array(row)
         mine = table["pulse_voltage_v"] == voltage_v
         g_us = before_us[mine]
         degree = 1 if voltage_v > 0 else 2
@@ -242,17 +248,3 @@ def test_records_agree_with_the_published_steps_within_their_standard_errors() -
             continue
         assert abs(scores.mean()) < 4 / np.sqrt(scores.size), voltage_v
         assert scores.std() == pytest.approx(1, abs=4 / np.sqrt(2 * scores.size) + 0.01), voltage_v
-
-
-def _published() -> tuple[np.ndarray, dict[float, np.ndarray]]:
-    """The same published figures as in tests/simulators/test_jump_table.py."""
-    import importlib.util
-    from pathlib import Path
-
-    path = Path(__file__).parents[2] / "simulators" / "test_jump_table.py"
-    spec = importlib.util.spec_from_file_location("published", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return np.array(module.AT_US), {v: np.array(row) for v, row in module.PUBLISHED_US.items()}
