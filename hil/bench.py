@@ -19,7 +19,7 @@ from hil.clock import Clock
 from hil.errors import ConfigError, LimitExceeded, NotSupported
 from hil.guard import SafeMessages
 from hil.limits import Cost, Ledger, Limits, check_limits
-from hil.program import Look, Phase, Program
+from hil.program import Look, Program
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -370,8 +370,7 @@ class Bench(ABC):
 
     def _current_limit_a(self, program: Program) -> float:
         """Find the least of the limits of all phases in the program and of what it asks for."""
-        phases = {Phase(p) for p in program.phase.tolist()}
-        allowed_a = min(self.limits.of(phase).current_a for phase in phases)
+        allowed_a = min(self.limits.of(phase).current_a for phase in program.phases)
         asked_a = program.demands.current_limit_a
         if asked_a is None:
             return allowed_a

@@ -180,7 +180,7 @@ def check_limits(program: Program, limits: Limits) -> NDArray[Any]:
             f"the program steps by {gap_v:.4g} V in no time; begin and end at 0 V and join "
             "segments by edges"
         )
-    for phase in sorted({Phase(p) for p in program.phase.tolist()}):
+    for phase in program.phases:
         _compare(
             phase, limits.of(phase), extremes[phase], longest_s[phase], program.demands.gate_v
         )

@@ -177,10 +177,10 @@ class Program:
         columns: int = self.start_v.shape[1]
         return columns
 
-    @property
-    def highest_phase(self) -> Phase:
-        """The phase that reaches furthest: FORMING above SWITCHING above READ."""
-        return Phase(int(self.phase.max()))
+    @cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases that occur, lowest first."""
+        return tuple(Phase(phase) for phase in sorted(set(self.phase.tolist())))
 
     def demanding(self, **demands: Any) -> "Program":
         """Ask for a current limit, gate voltage, scheme or exact timing (see `Demands`)."""
@@ -331,6 +331,11 @@ def _segments(
     voltages = _columns(levels, "voltage")
     duration_s = _columns(durations, "duration")
     columns = max(voltages.shape[1], duration_s.shape[1])
+    if min(voltages.shape[1], duration_s.shape[1]) not in (1, columns):
+        raise ConfigError(
+            f"there are voltages for {voltages.shape[1]} cells and durations for "
+            f"{duration_s.shape[1]}"
+        )
     if duration_s.shape[1] != columns:
         duration_s = np.ascontiguousarray(np.broadcast_to(duration_s, (len(durations), columns)))
     if voltages.shape[1] != columns:
@@ -349,14 +354,15 @@ def _segments(
 
 def _columns(rows: Sequence[ArrayLike], what: str) -> Floats:
     """Stack scalars and (cells,) arrays to (rows, columns); refuse what is not a finite number."""
-    if all(isinstance(row, (int, float)) for row in rows):
-        table = np.array(rows, float).reshape(-1, 1)
-    else:
-        table = np.stack(np.broadcast_arrays(*(np.atleast_1d(np.asarray(r, float)) for r in rows)))
-    if table.ndim != 2:
-        raise ConfigError(
-            f"a {what} is one number or one number a cell, not {table.ndim - 1}-dimensional"
-        )
+    columns = max([np.size(row) for row in rows if not isinstance(row, (int, float))], default=1)
+    table = np.empty((len(rows), columns))
+    for k, row in enumerate(rows):
+        if np.ndim(row) > 1 or np.size(row) not in (1, columns):
+            raise ConfigError(
+                f"a {what} is one number, or one for each of {columns} cells, not an array of shape "
+                f"{np.shape(row)}"
+            )
+        table[k] = row
     if not np.isfinite(table).all():
         raise ConfigError(f"a {what} of a program is a finite number, not NaN or infinite")
     return table

@@ -175,14 +175,8 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         """Look, then place and walk until every amplitude of every cell has its points."""
         if (rows := walk.unseen()).size:
             yield self._look(walk, rows)
-        while True:
-            placing, walking, pulses = walk.due()
-            if placing.size:
-                yield self._place(walk, placing)
-            if walking.size:
-                yield self._step(walk, walking, pulses)
-            elif not placing.size:
-                return
+        while (due := walk.due()).rows.size:
+            yield self._step(walk, *due) if due.pulses else self._place(walk, due.rows)
 
     def _look(self, walk: Walk, rows: Indices) -> Batch:
         """Read cells without a pulse."""
@@ -263,12 +257,18 @@ def _train_of_one(protocol: JumpTableCollection, voltages_v: tuple[float, ...]) 
 
 def _train(protocol: JumpTableCollection, voltages_v: Iterable[Any]) -> Program:
     """Build pulses one after the other, each followed by its read."""
-    look = _limited(protocol, wait(protocol.delay_s) + _read(protocol))
+    look = _look(protocol)
     steps = [
         pulse(step_v, high_s=protocol.high_s, edge_s=protocol.edge_s) + look
         for step_v in voltages_v
     ]
     return sum(steps[1:], start=steps[0])
+
+
+@lru_cache(maxsize=8)
+def _look(protocol: JumpTableCollection) -> Program:
+    """Build what follows each pulse: the delay and the read."""
+    return wait(protocol.delay_s) + _read(protocol)
 
 
 def _read(protocol: JumpTableCollection) -> Program:

@@ -21,10 +21,9 @@ READ = ("read_after_v", "read_after_a", "time_after_s", "conductance_after_s")
 
 
 class Due(NamedTuple):
-    """Which cells get what next, as rows of the group."""
+    """Who is next, as rows of the group, and how many random pulses (0: one closed-loop pulse)."""
 
-    placing: Indices
-    walking: Indices
+    rows: Indices
     pulses: int
 
 
@@ -75,7 +74,6 @@ class Walk:
         self._rung = np.full(count, -1)
         self._upwards = np.zeros(count, bool)
         self._due: Due | None = None
-        self._owed: Due | None = None
         self._seen: list[tuple[Indices, Floats]] = []
         self._remember(run.past)
 
@@ -84,16 +82,18 @@ class Walk:
         return np.flatnonzero(np.isnan(self.last[3]))
 
     def due(self) -> Due:
-        """Tell which cells need a closed-loop pulse and which get random pulses now."""
-        owed, self._owed = self._owed, None
-        if owed is not None:
-            return owed
+        """Tell who is next: the cell that has waited longest, and all that need the same as it.
+
+        The choice follows from the records alone, so a resumed run makes the same.
+        """
         if self._due is None:
-            left = np.minimum(self._left, self.protocol.pulses_per_program)
-            walking = left * ~self.placing
-            most = int(walking.max())
-            rows = np.flatnonzero(walking == most) if most else np.empty(0, np.int64)
-            self._due = Due(np.flatnonzero(self.placing & (left > 0)), rows, most)
+            waiting = np.flatnonzero(self._left > 0)
+            if not waiting.size:
+                return Due(waiting, 0)
+            wanted = np.minimum(self._left, self.protocol.pulses_per_program) * ~self.placing
+            first = waiting[self.last[2, waiting].argmin()]
+            alike = (wanted == wanted[first]) & (self._left > 0)
+            self._due = Due(np.flatnonzero(alike), int(wanted[first]))
         return self._due
 
     def before(self, rows: Indices) -> Before:
@@ -150,7 +150,7 @@ class Walk:
         for indices, counted in zip(chosen, begun, strict=True):
             self.remaining[rows, indices] -= counted
             self._left[rows] -= counted
-        if self._left[rows].min() < self.protocol.pulses_per_program:
+        if len(self.cells) > 1 or self._left[0] < self.protocol.pulses_per_program:
             self._due = None
         if not inside[-1].all():
             self._start_anew(rows[~inside[-1]])
@@ -200,20 +200,6 @@ class Walk:
             mine = np.flatnonzero(past["cell"] == cell)
             if mine.size:
                 self._remember_cell(row, {name: values[mine] for name, values in past.items()})
-        self._owed = self._remember_round(past)
-
-    def _remember_round(self, past: Table) -> Due | None:
-        """Tell the random pulses that a stop between the two halves of a round has left over."""
-        cells, placed = past["cell"], past["kind"] == "place"
-        first = len(cells) - 1
-        while first > 0 and placed[first - 1] and cells[first - 1] < cells[first]:
-            first -= 1
-        just_placed = np.isin(self.cells, cells[first:]) & placed[-1]
-        left = np.minimum(self._left, self.protocol.pulses_per_program) * ~just_placed
-        if not just_placed.any() or not left.any():
-            return None
-        most = int(left.max())
-        return Due(np.empty(0, np.int64), np.flatnonzero(left == most), most)
 
     def _remember_cell(self, row: int, mine: Table) -> None:
         points = mine["kind"] == "point"

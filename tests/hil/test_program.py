@@ -35,7 +35,7 @@ def test_a_pulse_rises_holds_and_falls() -> None:
 def test_a_read_is_measured_once_in_its_aperture_under_the_read_limits() -> None:
     program = read(0.1, settle_s=1e-5, aperture_s=2e-5)
     assert program.look.tolist() == [Look.NOT, Look.NOT, Look.FIRST, Look.NOT]
-    assert program.highest_phase is Phase.READ
+    assert program.phases == (Phase.READ,)
     assert program.timeline.time_s[0, 0] == pytest.approx(100e-9 + 1e-5 + 2e-5)
 
 
@@ -84,6 +84,7 @@ NONSENSE = {
     "negative time": lambda: pulse(1.0, high_s=-1e-6),
     "infinite time": lambda: pulse(1.0, high_s=float("inf")),
     "two dimensions": lambda: pulse([[1.0]], high_s=1e-6),
+    "different numbers of cells": lambda: pulse([1.0, 2.0, 3.0], high_s=[1e-6, 2e-6]),
     "no aperture": lambda: read(0.1, count=0),
     "negative looks": lambda: hold(1.0, 1e-3, looks=-1),
     "no repeats": lambda: pulse(1.0, high_s=1e-6) * 0,
