@@ -359,8 +359,8 @@ def _columns(rows: Sequence[ArrayLike], what: str) -> Floats:
     for k, row in enumerate(rows):
         if np.ndim(row) > 1 or np.size(row) not in (1, columns):
             raise ConfigError(
-                f"a {what} is one number, or one for each of {columns} cells, not an array of shape "
-                f"{np.shape(row)}"
+                f"a {what} is one number, or one for each of {columns} cells, "
+                f"not an array of shape {np.shape(row)}"
             )
         table[k] = row
     if not np.isfinite(table).all():

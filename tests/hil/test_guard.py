@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from hil import guard as guard_module
+from hil import guard_process
 from hil.errors import GuardError
 from hil.guard import Guard, SafeMessages
 
@@ -161,7 +162,7 @@ class Lab:
 
     def bare_guard(self) -> "subprocess.Popen[bytes]":
         """Start the process itself, to be spoken to line by line."""
-        process = self._launch([sys.executable, "-P", "-m", "hil.guard"])
+        process = self._launch([sys.executable, "-P", "-m", "hil.guard_process"])
         tell(process, {"log": str(self.log), "owner": os.getpid()})
         return process
 
@@ -396,7 +397,7 @@ def test_line_torn_by_the_owners_death_counts_for_nothing(lab: Lab) -> None:
 
 
 def test_first_line_must_name_a_log(lab: Lab) -> None:
-    process = lab._launch([sys.executable, "-P", "-m", "hil.guard"])
+    process = lab._launch([sys.executable, "-P", "-m", "hil.guard_process"])
     tell(process, b"release\n")
     assert json.loads(heard(process))["error"]
     assert process.wait(PATIENCE_S) == 2
@@ -497,11 +498,11 @@ def test_log_that_cannot_be_written_stops_nothing(lab: Lab, tmp_path: Path) -> N
 
 
 def test_instrument_that_stays_dead_is_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard_module, "RETRY_FOR_S", 0.2)
+    monkeypatch.setattr(guard_process, "RETRY_FOR_S", 0.2)
     dead, alive = lab.instrument(listening=False), lab.instrument()
     serial = "ASRL/dev/no-such-port::INSTR"
     items = [safe(dead.address), safe(alive.address), safe(serial, visa_library="@py")]
-    code = guard_module._make_all_safe(items, guard_module._Log(lab.log))
+    code = guard_process._make_all_safe(items, guard_process._Log(lab.log))
     assert code == 1
     alive.expect(SAFE)
     for address in (dead.address, serial):

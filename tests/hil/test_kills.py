@@ -3,6 +3,8 @@
 import io
 import os
 import random
+import shutil
+import signal
 import sqlite3
 import subprocess
 import threading

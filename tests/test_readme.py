@@ -1,0 +1,51 @@
+"""What README and CONTRIBUTING show works."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hil.config import find_bench, shipped_benches
+from hil.protocol import RunView
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(name: str, language: str) -> list[str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_protocol_in_the_readme_measures() -> None:
+    (code,) = blocks("README.md", "python")
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    protocol = names["Endurance"](blocks=3, cycles_per_block=5)  # type: ignore[operator]
+    with find_bench("tiox", {"cells": "50"}).build(seed=1) as bench:
+        batches = list(protocol.measure(bench, RunView(1)))
+        assert bench.check(protocol._cycles()).stress["pulses"][0] == 10
+    assert len(batches) == 3
+    lrs_s, hrs_s = (np.mean([batch.values[name] for batch in batches]) for name in ("lrs_s", "hrs_s"))
+    assert lrs_s > 1.2 * hrs_s
+
+
+def test_the_contract_in_contributing_is_python() -> None:
+    (code,) = blocks("CONTRIBUTING.md", "python")
+    names: dict[str, object] = {}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    assert "TestMyBench" in names
+
+
+def test_the_bench_file_in_the_readme_is_the_one_that_ships() -> None:
+    (shown,) = blocks("README.md", "toml")
+    shipped = shipped_benches()["tiox"].read_text(encoding="utf-8")
+    assert tomllib.loads(shown) == tomllib.loads(shipped)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_file_that_is_named_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / target).exists(), target
