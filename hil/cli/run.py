@@ -92,9 +92,10 @@ def run(
         named = msgspec.structs.replace(named, file=file)
     seed = choose_seed() if seed is None else seed
     bench = named.build(seed)
+    _show_bench(console, bench, named.file.title)
     complete = wanted.complete(bench)
     planned = plan(complete, bench)
-    _show_plan(console, bench, named.file.title, planned)
+    _show_plan(console, planned)
     if dry_run:
         console.line("dry run: nothing was sent")
         console.result({"run": None, "plan": _plan_figures(planned), "seed": seed})
@@ -231,11 +232,14 @@ def _parameters_of(name: str) -> str:
     return formatter.getvalue()
 
 
-def _show_plan(console: Console, bench: Bench, title: str, planned: Plan) -> None:
-    cost = planned.cost
+def _show_bench(console: Console, bench: Bench, title: str) -> None:
     cells = f"{len(bench.cells)} cell{'s' if len(bench.cells) > 1 else ''}"
     device = f", {bench.sample.device}" if bench.sample.device else ""
     console.line(f"bench    {bench.name}  ({bench.kind}: {title}; {cells}{device})")
+
+
+def _show_plan(console: Console, planned: Plan) -> None:
+    cost = planned.cost
     console.line(f"plan     {planned.text}")
     console.line(
         f"         worst case at the cell: {cost.positive_v:+.4g} V / {cost.negative_v:+.4g} V, "

@@ -40,12 +40,18 @@ class Drive:
     limit_a: float
 
     @cached_property
+    def looks(self) -> NDArray[np.int64]:
+        """The measured segments in the order in which they are played, (readings,)."""
+        parts = [
+            np.tile(first + np.flatnonzero(self.measured[first:last]), repeats)
+            for first, last, repeats in self.units.tolist()
+        ]
+        return np.concatenate(parts)
+
+    @property
     def readings(self) -> int:
         """Number of measured segments that will be played."""
-        return sum(
-            int(np.count_nonzero(self.measured[first:last])) * repeats
-            for first, last, repeats in self.units.tolist()
-        )
+        return len(self.looks)
 
 
 class Terminal(NamedTuple):

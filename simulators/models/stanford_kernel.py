@@ -248,7 +248,9 @@ def _edge(law, leg, gap, source):
     if beyond >= 0.0:
         return outside
     root = inside
-    while within > 0.0:
+    for _ in range(60):
+        if within <= 0.0:
+            break
         last = root
         middle = 0.5 * (inside + outside)
         value = _excess(law, leg.gamma0, middle, source)
@@ -351,7 +353,7 @@ def _plan(leg, spot, reach, stride):
     if spot.along_gap * (2.5 * spot.speed + lead) * left <= 2.2:
         return math.inf, left, left
     if leg.ramp == 0.0:
-        steps = math.ceil(reach * spot.along_gap / stride - 0.05)
+        steps = max(math.ceil(reach * spot.along_gap / stride - 0.05), 1)
         return 0.0, reach / steps, reach
     if spot.along_gap * (spot.speed + lead) * reach <= spot.speed:
         return 0.0, reach, reach
@@ -380,7 +382,7 @@ def _advance(law, leg, spot, bound, stride):
         if not error <= law.tolerance:
             factor = 0.9 * (law.tolerance / error) ** power
             size *= min(factor, cut) if factor > 0.1 else 0.1
-            cut *= 0.5
+            cut = max(0.5 * cut, 0.2)
         elif lead < math.inf and late > 0.0:
             chord = 1.0 - late / (end.time - spot.time)
             tangent = 1.0 - late * (lead + end.speed) / size

@@ -29,8 +29,8 @@ BENCH = "tiox"
 PATIENCE_S = 30.0
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
-ONE_CELL = {"points": "1500"}
-CELLS = {"points": "300", "pulses_per_program": "3", "cells_at_once": "2", "bench.cells": "5"}
+ONE_CELL = {"points": "1000"}
+CELLS = {"points": "200", "pulses_per_program": "3", "cells_at_once": "2", "bench.cells": "5"}
 
 
 class Kept(NamedTuple):
@@ -229,6 +229,37 @@ main()
             told = hil(command, folder)
             assert told.code == 1
             is_one_sentence(told.err, "before it began")
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["before the rows", "before the count", "before the snapshot"])
+def test_a_run_killed_inside_a_commit_has_the_whole_group_or_nothing_of_it(
+    ended: Callable[..., Any], hil: Callable[..., Any], tmp_path: Path, place: str
+) -> None:
+    code = f"""
+import os, signal
+from hil import store
+from hil.cli.main import main
+keep, rows, calls = store.RunStore._keep, store._rows, []
+def die(name, step, *arguments):
+    calls.append(name)
+    if calls.count(name) > 3 and name == "{place}":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*arguments)
+store.RunStore._keep = lambda self, name, value: die(
+    "before the snapshot" if name == "snapshot" else "before the count", keep, self, name, value
+)
+store._rows = lambda *arguments: die("before the rows", rows, *arguments)
+main()
+"""
+    assert ended(*arguments(CELLS), code=code).code == -signal.SIGKILL
+    (folder,) = (tmp_path / "runs").iterdir()
+    measure(tmp_path / "whole", CELLS)
+    whole, rows = kept(tmp_path / "whole"), kept(folder).rows
+    assert rows == whole.rows[: len(rows)]
+    assert hil("resume", folder).code == 0
+    assert kept(folder) == whole
 
 
 @posix
