@@ -40,8 +40,8 @@ class PhaseLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much stress one cell may have in its life; None is no budget."""
 
-    pulses: Annotated[int, Meta(description="pulses beyond the read limits")] | None = None
-    energy_j: Annotated[float, quantity("J", "worst-case energy")] | None = None
+    pulses: Annotated[int, Meta(ge=0, description="pulses beyond the read limits")] | None = None
+    energy_j: Annotated[float, quantity("J", "worst-case energy", ge=0)] | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

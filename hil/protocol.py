@@ -24,6 +24,9 @@ class Columns:
     """Names and units of a protocol's records, in order; "1" is a plain number, "text" a text."""
 
     def __init__(self, **units: str) -> None:
+        names = ["seq", "batch", *(name.lower() for name in units)]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"columns {list(units)}: no two may be alike, and none seq or batch")
         self.units: Mapping[str, str] = units
         self.names = units.keys()
 
@@ -171,11 +174,13 @@ class Protocol(
         Raises
         ------
         ConfigError
-            If the columns are not the protocol's.
+            If the columns are not the protocol's, or not equally long.
         """
         if values.keys() != self.columns.names:
             wrong = sorted(values.keys() ^ self.columns.names)
             raise ConfigError(f"{type(self).__name__} yields wrong or missing columns: {wrong}")
-        arrays = [value for value in values.values() if isinstance(value, np.ndarray)]
-        rows = max([array.size for array in arrays], default=1)
+        sizes = {value.size for value in values.values() if isinstance(value, np.ndarray)}
+        if len(sizes) > 1:
+            raise ConfigError(f"{type(self).__name__} yields columns of {sorted(sizes)} rows")
+        rows = sizes.pop() if sizes else 1
         return Batch(values, rows, rows if done is None else done)

@@ -224,10 +224,10 @@ class _Keeper:
         self._guard = guard
         self._report = report
         self._waiting: list[Batch] = []
-        self._kept = store.batches
+        self._first = store.batches
         self._last_s = time.monotonic()
         self.view = RunView(
-            store.header.seed, self._kept, store.table, seam=store.snapshot is None
+            store.header.seed, self._first, store.table, seam=store.snapshot is None
         )
         self._done = protocol.done(self.view.past)
 
@@ -240,18 +240,25 @@ class _Keeper:
 
     def keep(self) -> None:
         """Put on disk what waits, then show it."""
-        if self._guard is not None:
-            self._guard.check_alive()
+        self._forget_kept()
         if self._waiting:
             snapshot = self._bench.snapshot() if self._bench.can_snapshot else None
-            self._store.append(self._kept, self._waiting, snapshot)
-            self._kept += len(self._waiting)
-            self._done += sum(batch.done for batch in self._waiting)
-            self._show(self._waiting[-1])
-            self._waiting.clear()
+            self._store.append(self._first, self._waiting, snapshot)
+            last = self._waiting[-1]
+            self._forget_kept()
+            self._show(last)
         if self._samples is not None:
             self._samples.write(self._bench.ledger.own)
+        if self._guard is not None:
+            self._guard.check_alive()
         self._last_s = time.monotonic()
+
+    def _forget_kept(self) -> None:
+        """Let go of what is on disk; a stop may have come between a commit and this."""
+        kept = self._store.batches
+        self._done += sum(batch.done for batch in self._waiting[: kept - self._first])
+        self._waiting = self._waiting[kept - self._first :]
+        self._first = kept
 
     def _show(self, last: Batch) -> None:
         if self._report is not None:

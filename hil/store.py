@@ -346,13 +346,21 @@ def _translated(
     except (sqlite3.Error, OSError) as error:
         what = str(getattr(error, "strerror", None) or error)
         remedy = "look at the disk and the folder's permissions"
-        if "full" in what or getattr(error, "errno", None) == errno.ENOSPC:
-            remedy = "free some space"
+        if "full" in what or getattr(error, "errno", None) == errno.ENOSPC or _is_full(folder):
+            what, remedy = "the disk is full", "free some space"
         elif "locked" in what:
             remedy = "another program holds the file: close it"
         elif "malformed" in what or "not a database" in what:
             remedy, then = f"{FILE} is damaged: bring it back from a copy", "try again"
         raise StoreError(f"{folder}: {what}; {remedy}, then {then}") from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether SQLite's shared memory has no place, which it reports as an I/O error."""
+    try:
+        return shutil.disk_usage(folder).free < 2**16
+    except OSError:
+        return False
 
 
 def _lay_out(db: sqlite3.Connection, header: Header) -> None:

@@ -386,7 +386,7 @@ def _advance(law, leg, spot, bound, stride):
         elif lead < math.inf and late > 0.0:
             chord = 1.0 - late / (end.time - spot.time)
             tangent = 1.0 - late * (lead + end.speed) / size
-            size *= 0.9 * min(max(tangent, 0.2 * chord), chord)
+            size *= max(0.9 * min(tangent, chord), 0.1)
         elif leg.toward * (end.gap - bound) > law.tolerance:
             lead, size, room = 0.0, reach, reach
         else:

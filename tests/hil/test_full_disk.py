@@ -95,7 +95,7 @@ def test_a_run_on_a_disk_that_fills_fails_loudly_and_goes_on_when_there_is_space
     monkeypatch.setattr("hil.runner.COMMIT_S", 0.01)
     told = hil(*RUN, "--set=points=500")
     folder = only(tmp_path / "runs")
-    is_one_sentence(told, str(folder.relative_to(tmp_path)), "full", "free some space", "hil resume")
+    is_one_sentence(told, str(folder.relative_to(tmp_path)), "the disk is full", "free some space", "hil resume")
     assert sum(acknowledged) > 100
     is_one_sentence(hil("resume", folder), "free some space")
     assert hil("runs").code == hil("show", folder).code == 0
@@ -119,7 +119,7 @@ def test_a_run_that_cannot_even_begin_leaves_no_folder(
         return db
 
     monkeypatch.setattr(store, "_connected", connected_to_nothing)
-    is_one_sentence(hil(*RUN), "full", "free some space, then start again")
+    is_one_sentence(hil(*RUN), "the disk is full", "free some space, then start again")
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -130,7 +130,7 @@ def test_a_real_full_disk_stops_a_run_which_opens_while_it_is_full_and_then_goes
     runs = small_disk / "runs"
     told = hil(*RUN, *settings, f"--out={runs}")
     folder = only(runs)
-    is_one_sentence(told, str(folder), "full", "free some space", "hil resume")
+    is_one_sentence(told, str(folder), "the disk is full", "free some space", "hil resume")
     assert sum(acknowledged) > 100
     fill(small_disk)
     assert hil("runs", "--out", runs).code == 0
