@@ -6,6 +6,7 @@ package adds to one with an entry point of the group ``hil.protocols``, ``hil.mo
 """
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -32,11 +33,13 @@ class Catalog:
         """Import the object of that name; raises ConfigError where there is none."""
         target = self.shipped.get(name) or self._installed().get(name)
         if target is None:
-            raise ConfigError(
-                f"there is no {self.what} {name!r}; there are {', '.join(self.names())}"
-            )
+            raise ConfigError(f"there is no {self.what} {name!r}; there is {self._near(name)}")
         module, _, attribute = target.partition(":")
         return getattr(import_module(module), attribute)
+
+    def _near(self, name: str) -> str:
+        close = get_close_matches(name, self.names(), n=1)
+        return " and ".join(close or self.names())
 
     def _installed(self) -> dict[str, str]:
         return {point.name: point.value for point in entry_points(group=self.group)}

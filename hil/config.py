@@ -1,5 +1,6 @@
 """Bench files: found by name or path, checked, turned into an open bench."""
 
+import tomllib
 import typing
 from collections.abc import Mapping
 from importlib import resources
@@ -48,7 +49,10 @@ class NamedBench(msgspec.Struct, frozen=True):
 
     def build(self, seed: int) -> Bench:
         """Make the bench, not yet open."""
-        return self.file.build(self.name, seed)
+        try:
+            return self.file.build(self.name, seed)
+        except ConfigError as error:
+            raise ConfigError(f"bench {self.name}, {error}") from error
 
 
 def find_bench(name_or_path: str, overrides: Mapping[str, str] | None = None) -> NamedBench:
@@ -69,16 +73,18 @@ def find_bench(name_or_path: str, overrides: Mapping[str, str] | None = None) ->
     path = _bench_path(name_or_path)
     data = read_toml(path)
     kind: Any = data.get("kind")
-    if kind not in BENCH_KINDS:
+    if not isinstance(kind, str) or kind not in BENCH_KINDS:
         known = ", ".join(BENCH_KINDS.names())
-        raise ConfigError(
-            f"{path}: kind is {kind!r}; a bench file begins with kind = one of {known}"
-        )
+        what = f"its kind is {kind!r}" if "kind" in data else "it does not say its kind"
+        raise ConfigError(f"{path}: {what}; a bench file begins with kind = one of {known}")
     file_type: type[BenchFile] = BENCH_KINDS.load(kind)
     for key, text in (overrides or {}).items():
         _override(data, key, text, file_type)
     file = decode(data, file_type, str(path))
-    return NamedBench(Path(path).stem, file.settled(path.parent))
+    try:
+        return NamedBench(path.stem, file.settled(path.parent))
+    except ConfigError as error:
+        raise ConfigError(f"{path}, {error}") from error
 
 
 def bench_from_record(name: str, data: dict[str, Any]) -> NamedBench:
@@ -106,15 +112,35 @@ def _bench_path(name_or_path: str) -> Path:
 
 def _override(data: dict[str, Any], key: str, text: str, file_type: type) -> None:
     """Replace one value of a bench file by a text from the command line."""
-    struct: Any = file_type
-    table = data
+    where = f"--set bench.{key}"
+    if key == "kind":
+        raise ConfigError(f"{where}: a bench cannot become one of another kind; name another one")
+    wanted: Any = file_type
+    table: Any = data
     *parents, last = key.split(".")
-    for name in [*parents, last]:
-        hints = typing.get_type_hints(struct, include_extras=True)
-        if name not in hints:
-            raise ConfigError(unknown(name, struct.__struct_fields__, f"--set bench.{key}", "key"))
-        struct = hints[name]
-        if name != last:
-            struct = members_of(unwrapped(struct)[1])[0]
-            table = table.setdefault(name, {})
-    table[last] = decode_text(text, struct, f"--set bench.{key}")
+    for name in parents:
+        wanted = members_of(unwrapped(_member(wanted, name, where))[1])[0]
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{where}: {name} has no keys of its own")
+    wanted = _member(wanted, last, where)
+    table[last] = _guessed(text) if wanted is Any else decode_text(text, wanted, where)
+
+
+def _member(wanted: Any, name: str, where: str) -> Any:
+    """Tell the type of a key of a struct, or of a table with any keys."""
+    if typing.get_origin(wanted) is dict:
+        return Any
+    if not (isinstance(wanted, type) and issubclass(wanted, msgspec.Struct)):
+        raise ConfigError(f"{where}: there are no keys below {where.rpartition('.')[0]}")
+    if name not in wanted.__struct_fields__:
+        raise ConfigError(unknown(name, wanted.__struct_fields__, where, "key"))
+    return typing.get_type_hints(wanted, include_extras=True)[name]
+
+
+def _guessed(text: str) -> Any:
+    """Read a value as TOML would; what is none, such as 10kohm, is a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,7 +1,9 @@
 """Data from files and the command line, checked against a type: quantities, NaN, unknown keys."""
 
+import contextlib
 import difflib
 import math
+import re
 import tomllib
 import types
 import typing
@@ -20,7 +22,7 @@ T = TypeVar("T")
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; raises ConfigError naming the file and the line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not a text file in UTF-8; save it as UTF-8") from error
     except OSError as error:
@@ -47,40 +49,44 @@ def decode(data: Any, wanted: type[T], where: str) -> T:
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$.")
         key = f", {place.rstrip('`')}" if place else ""
-        raise ConfigError(f"{where}{key}: {message[0].lower()}{message[1:]}") from error
+        raise ConfigError(f"{where}{key}: {_in_words(message)}") from error
 
 
 def decode_text(text: str, wanted: Any, where: str) -> Any:
     """Read one value typed at the command line: a number, a quantity, a list with commas."""
+    try:
+        return _from_text(text, wanted)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _from_text(text: str, wanted: Any) -> Any:
     unit, plain = unwrapped(wanted)
     members = members_of(plain)
     if type(None) in members:
         if text.lower() == "none":
             return None
-        return decode_text(text, typing.Annotated[members[0], _Unit(unit)], where)
-    try:
-        return _from_text(text, plain, unit, where)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    except ValueError as error:
-        raise ConfigError(f"{where}: {text!r} is not a {_type_name(plain)}") from error
-
-
-def _from_text(text: str, plain: Any, unit: str | None, where: str) -> Any:
-    origin = typing.get_origin(plain)
-    if origin in (tuple, list):
+        return _from_text(text, typing.Annotated[members[0], _Unit(unit)])
+    if typing.get_origin(plain) in (tuple, list):
         inner: Any = typing.Annotated[typing.get_args(plain)[0], _Unit(unit)]
-        return [decode_text(part, inner, where) for part in text.split(",") if part.strip()]
+        return [_from_text(part, inner) for part in text.split(",") if part.strip()]
     if plain is bool:
         if text.lower() not in ("true", "false"):
             raise ConfigError(f"{text!r} is neither true nor false")
         return text.lower() == "true"
     if plain is int:
-        number = float(text)
-        if not number.is_integer():
-            raise ConfigError(f"{text!r} is not a whole number")
-        return int(number)
+        return _whole(text)
     return parse_quantity(text, unit or "1") if plain is float else text
+
+
+def _whole(text: str) -> int:
+    """Read 10000 or 1e4."""
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            value = number(text)
+            if float(value).is_integer():
+                return int(value)
+    raise ConfigError(f"{text!r} is not a whole number")
 
 
 class _Unit(msgspec.Struct, frozen=True):
@@ -109,10 +115,19 @@ def members_of(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
-def _type_name(plain: Any) -> str:
-    return {int: "whole number", float: "number"}.get(
-        plain, getattr(plain, "__name__", str(plain))
-    )
+_TYPES = {
+    "int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false",
+    "object": "a table", "array": "a list", "null": "nothing",
+}  # fmt: skip
+
+
+def _in_words(message: str) -> str:
+    """Say what msgspec says in the words of a bench file."""
+    message = re.sub(r"^Object missing required field `(.+)`", r"the key '\1' is missing", message)
+    message = re.sub("^Expected ", "it must be ", message)
+    message = message.replace(", got `float`", ", not one with a fraction")
+    message = message.replace(", got ", ", not ")
+    return re.sub(r"`(\w+)`", lambda match: _TYPES.get(match[1], match[0]), message)
 
 
 def _prepared(value: Any, hint: Any, where: str, key: str) -> Any:
@@ -130,6 +145,9 @@ def _prepared(value: Any, hint: Any, where: str, key: str) -> Any:
         if isinstance(value, (list, tuple)) and typing.get_origin(member) in (tuple, list):
             inner: Any = typing.Annotated[typing.get_args(member)[0], _Unit(unit)]
             return [_prepared(v, inner, where, f"{key}[{k}]") for k, v in enumerate(value)]
+        if typing.get_origin(member) is typing.Literal and value not in typing.get_args(member):
+            known = ", ".join(map(str, typing.get_args(member)))
+            raise ConfigError(f"{where}, {key}: {value!r} is not one of {known}")
         if member is float and isinstance(value, str) and unit is not None:
             try:
                 return parse_quantity(value, unit)
@@ -147,9 +165,8 @@ def _prepared_struct(
     prepared = {}
     for name, entry in value.items():
         if name not in struct.__struct_fields__:
-            raise ConfigError(
-                unknown(name, struct.__struct_fields__, f"{where}, {key or 'top'}", "key")
-            )
+            place = f"{where}, {key}" if key else where
+            raise ConfigError(unknown(name, struct.__struct_fields__, place, "key"))
         prepared[name] = _prepared(entry, hints[name], where, f"{key}.{name}".lstrip("."))
     return prepared
 

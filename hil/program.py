@@ -354,10 +354,11 @@ def _segments(
 
 def _columns(rows: Sequence[ArrayLike], what: str) -> Floats:
     """Stack scalars and (cells,) arrays to (rows, columns); refuse what is not a finite number."""
-    columns = max([np.size(row) for row in rows if not isinstance(row, (int, float))], default=1)
+    sizes = [1 if type(row) in (int, float) else np.size(row) for row in rows]
+    columns = max(sizes)
     table = np.empty((len(rows), columns))
-    for k, row in enumerate(rows):
-        if np.ndim(row) > 1 or np.size(row) not in (1, columns):
+    for k, (row, size) in enumerate(zip(rows, sizes, strict=True)):
+        if size not in (1, columns) or (size > 1 and np.ndim(row) > 1):
             raise ConfigError(
                 f"a {what} is one number, or one for each of {columns} cells, "
                 f"not an array of shape {np.shape(row)}"

@@ -341,6 +341,10 @@ def _translated(
         yield
     except FileExistsError as error:
         raise StoreError(f"{folder} is there already; choose another --out") from error
+    except NotADirectoryError as error:
+        raise StoreError(
+            f"{folder} cannot be made, as a part of its path is a file; choose another --out"
+        ) from error
     except StoreError:
         raise
     except (sqlite3.Error, OSError) as error:

@@ -47,7 +47,8 @@ def parse_quantity(text: str, unit: str) -> float:
     """
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise ConfigError(f"{text!r} is not a number with a unit such as {_example(unit)}")
+        what = "a number" if unit == "1" else "a number with a unit"
+        raise ConfigError(f"{text!r} is not {what} such as {_example(unit)}")
     number, suffix = float(match[1]), match[2]
     if not math.isfinite(number):
         raise ConfigError(f"{text!r} is too large for a number")

@@ -24,7 +24,7 @@ class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
     """A bench of simulated cells."""
 
     device: Device
-    cells: Annotated[int, Meta(ge=1, description="how many cells")] = 1
+    cells: Annotated[int, Meta(ge=1, le=1_000_000, description="how many cells")] = 1
     source: Source = Source()
     readout: Readout = Readout()
     visiting: Literal["parallel", "sequential"] = "parallel"

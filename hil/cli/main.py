@@ -48,12 +48,26 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"hil {version('hil-bench')}")
+        except PackageNotFoundError:
+            click.echo("hil, not installed: from its source tree")
+        context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: hil run jump-table --bench tiox",
 )
-@click.version_option(package_name="hil-bench", prog_name="hil")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+    help="Show the version and exit.",
+)  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 def hil(debug: bool) -> None:
     """Write a memristor measurement once; run it on simulated, virtual and real benches."""
@@ -93,6 +107,6 @@ def _tell(sentence: str, debug: bool) -> None:
 
 def _usage(error: click.ClickException) -> str:
     """Say what is wrong with a command, and where to read how it is used."""
-    text = error.format_message().rstrip(".")
+    text = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"{text}; see {context.command_path} --help" if context else text
+    return f"{text} - see {context.command_path} --help" if context else text

@@ -80,7 +80,7 @@ def run(
         raise click.UsageError(f"name a protocol: {', '.join(PROTOCOLS.names())}", ctx)
     if bench_name is None:
         raise click.UsageError(
-            "name a bench: --bench tiox, or --bench FILE; hil list benches", ctx
+            "name a bench with --bench, by its file or as hil list benches has it", ctx
         )
     console = Console(as_json)
     own, of_bench = _split(settings)
@@ -195,7 +195,7 @@ def _split(settings: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
     of_bench: dict[str, str] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
-        if not equals or not text:
+        if not (key and equals and text):
             raise ConfigError(f"--set {setting}: write it as KEY=VALUE, such as points=200")
         if key.startswith("bench."):
             of_bench[key.removeprefix("bench.")] = text

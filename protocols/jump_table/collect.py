@@ -37,7 +37,12 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
 
     points: (
         Annotated[
-            int, Meta(ge=1, description="points of each amplitude, each cell; 10,000 on physics")
+            int,
+            Meta(
+                ge=1,
+                le=1_000_000_000,
+                description="points of each amplitude, each cell; 10,000 on physics",
+            ),
         ]
         | None
     ) = None
@@ -76,7 +81,7 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         | None
     ) = None
     pulses_per_program: Annotated[
-        int, Meta(ge=1, description="pulses that go out between looks at the window")
+        int, Meta(ge=1, le=10_000, description="pulses that go out between looks at the window")
     ] = 1
     cells_at_once: (
         Annotated[int, Meta(ge=1, description="cells measured together; all by default")] | None

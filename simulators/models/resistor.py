@@ -1,8 +1,6 @@
-"""A resistor: the device whose answer everybody knows.
+"""A linear resistor: the cell that never changes, for checking a bench against Ohm's law."""
 
-Not modelled: everything but Ohm's law.
-"""
-
+import math
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -14,34 +12,48 @@ from hil.units import quantity
 
 
 class Resistor(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A resistor of the same value at every cell."""
+    """I = V / R. Not modelled: noise, capacitance, self-heating, a rated power."""
 
-    resistance_ohm: Annotated[float, quantity("ohm", "resistance", gt=0)] = 10e3
+    resistance_ohm: Annotated[float, quantity("ohm", "resistance of a fresh cell", gt=0)] = 10e3
 
     state_dtype: ClassVar[np.dtype[np.void]] = np.dtype([("resistance_ohm", np.float64)])
     sets_at: ClassVar[int] = 1
+    """A resistor does not SET; +1 is what most models have."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.resistance_ohm < np.inf:
+        if not 0 < self.resistance_ohm < math.inf:
             raise ConfigError(
-                f"resistance_ohm is {self.resistance_ohm} ohm; it is positive and finite"
+                f"resistance_ohm is {self.resistance_ohm}; it must be above 0 ohm and finite"
             )
 
-    def initial_state(self, cells: int, _rng: np.random.Generator) -> State:
-        """Make the state of resistors, which never changes."""
+    def initial_state(self, cells: int, rng: np.random.Generator) -> State:  # noqa: ARG002
+        """Make fresh cells, all alike; nothing is drawn."""
         state = np.zeros(cells, self.state_dtype)
         state["resistance_ohm"] = self.resistance_ohm
         return state
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
-        """Ohm's law."""
+        """Compute V / R."""
         return np.asarray(np.asarray(voltage_v, float) / state["resistance_ohm"])
 
     def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
-        """Compute the load line at the end of each measured segment; nothing moves."""
+        """Compute the readings of a drive: a voltage divider, or the current limit.
+
+        The source holds |I| = limit_a where the divider would carry more; the cell is then at
+        limit_a times its resistance.
+        """
         resistance_ohm = state["resistance_ohm"][cells]
-        source_v = drive.stop_v[drive.looks]
-        current_a = source_v / (drive.source_ohm + resistance_ohm)
-        limited = np.abs(current_a) > drive.limit_a
-        current_a = np.where(limited, np.copysign(drive.limit_a, current_a), current_a)
+        source_v = np.broadcast_to(_measured(drive), (drive.readings, len(cells)))
+        divided_a = source_v / (drive.source_ohm + resistance_ohm)
+        limited = np.abs(divided_a) > drive.limit_a
+        current_a = np.where(limited, np.copysign(drive.limit_a, source_v), divided_a)
         return Terminal(current_a * resistance_ohm, current_a, limited)
+
+
+def _measured(drive: Drive) -> Floats:
+    """Collect the source voltage at the end of each measured segment, (readings, columns)."""
+    rows = [
+        np.tile(np.flatnonzero(drive.measured[first:last]) + first, repeats)
+        for first, last, repeats in drive.units.tolist()
+    ]
+    return drive.stop_v[np.concatenate([np.zeros(0, np.intp), *rows])]

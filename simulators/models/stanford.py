@@ -1,95 +1,241 @@
-"""The Stanford-PKU RRAM model v1.0.0: one gap, SET at positive voltage."""
+"""The Stanford-PKU RRAM model v1.0.0: a filament with a gap, SET at positive voltage.
+
+Source: Z. Jiang, S. Yu, Y. Wu, J. H. Engel, X. Guan and H.-S. P. Wong, "Verilog-A compact model
+for oxide-based resistive random access memory (RRAM)", SISPAD 2014; Stanford University Resistive
+Memory Compact Model v1.0.0, manual and Verilog-A, doi 10.4231/D37H1DN48. Written from the equations
+(V and gap the cell's, gap' its rate)::
+
+    I     = I0 exp(-gap/g0) sinh(V/V0)
+    T     = T_ini + |V I| Rth
+    gamma = gamma0 - beta (gap/1 nm)^3,  and 0 where gamma |V| / tox < F_min
+    gap'  = -Vel0 exp(-q Ea/kT) sinh(gamma (a0/tox) q V/kT),  gap_min <= gap <= gap_max
+
+Choices where the sources differ:
+
+- gamma0 for V < 0 is the parameter; the Verilog-A writes 16 there (``gamma_negative = "16"``).
+- The gap itself stops at its bounds. The Verilog-A clips only what it reads of an integral that
+  goes on, so that a cell needs as long to come back from a bound as it was driven into it.
+- k and q are those of the SI. Thresholds, sliding RESET and currents contain neither; speeds do.
+- A fresh cell is in HRS (gap_max), as in the manual; the Verilog-A starts in LRS.
+
+Noise: the Verilog-A adds ``deltaGap0 N(0,1) / (1 + exp((T_crit - T)/T_smth))`` to gap' at each
+step of the simulator, so its variance after a time grows with the steps it took. Here the gap is a
+diffusion, ``dgap = gap' dt + sigma(T) sqrt(noise_step) dW`` with sigma that factor: what the
+Verilog-A gives at a fixed step of ``noise_step_s``, whatever steps are taken. As there, it acts
+without a voltage too: the rms way at rest is ``sigma sqrt(noise_step_s t)``, 0.27 nm in a
+microsecond with the 0.02 m/s of the Verilog-A, 1.3 nm in a second with the 1e-4 m/s of its decks.
+
+Not modelled: heat capacity (T follows at once), forming, differences between cells, relaxation,
+and breakdown: at 2 V and no series resistance the cell carries 0.67 A at 3,100 K.
+"""
 
 import math
-from typing import ClassVar
+import typing
+from functools import cache
+from typing import Annotated, ClassVar, Literal
 
+import msgspec
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from hil.simulators.models.model import Model, Terminal, make_key
-from hil.simulators.models.stanford_kernel import Law, Noise, walk
+from hil.errors import ConfigError
+from hil.simulators.models.model import Drive, Floats, Model, State, Terminal, make_key
+from hil.simulators.models.stanford_kernel import LAW, Noise, walk
+from hil.units import quantity
+
+SOURCE = "Stanford-PKU v1.0.0 Verilog-A (doi 10.4231/D37H1DN48)"
+
+
+def _published(
+    unit: str, description: str, low: float, high: float, **constraints: float
+) -> msgspec.Meta:
+    """Describe a quantity with the range that the Verilog-A allows, (low, high)."""
+    meta = quantity(unit, description, **constraints)
+    extra = {**(meta.extra or {}), "published": (low, high)}
+    return msgspec.Meta(description=meta.description, extra=extra, **constraints)
 
 
 class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    i0_a: float = 1e-3
-    g0_m: float = 0.25e-9
-    v0_v: float = 0.25
-    vel0_m_per_s: float = 10.0
-    gamma0: float = 16.0
-    beta: float = 0.8
-    ea_ev: float = 0.6
-    a0_m: float = 0.25e-9
-    t_ini_k: float = 298.0
-    f_min_v_per_m: float = 1.4e9
-    gap_min_m: float = 0.2e-9
-    gap_max_m: float = 1.7e-9
-    initial_gap_m: float = 1.7e-9
-    rth_k_per_w: float = 2.1e3
-    tox_m: float = 12e-9
-    delta_gap0_m_per_s: float = 0.0
-    noise_step_s: float = 1e-9
-    noise_grid_m: float = 1e-11
-    t_crit_k: float = 450.0
-    t_smth_k: float = 500.0
-    gap_tolerance_m: float = 1e-13
-    state_dtype: ClassVar = np.dtype(
+    """Stanford-PKU RRAM v1.0.0 with its published defaults, deterministic unless noise is set."""
+
+    i0_a: Annotated[float, _published("A", "current prefactor", 0, 1e-2, gt=0)] = 1e-3
+    g0_m: Annotated[float, _published("m", "decay length of I over gap", 0, 2e-9, gt=0)] = 0.25e-9
+    v0_v: Annotated[float, _published("V", "scale of the sinh in I", 0, 10, gt=0)] = 0.25
+    vel0_m_per_s: Annotated[float, _published("m/s", "attempt velocity", 0, 20, gt=0)] = 10.0
+    gamma0: Annotated[
+        float, _published("1", "field enhancement at gap 0", 0, math.inf, gt=0)
+    ] = 16.0
+    beta: Annotated[
+        float, _published("1", "loss of field enhancement per nm^3", 0, math.inf, ge=0)
+    ] = 0.8
+    gamma_negative: Annotated[
+        Literal["parameter", "16"],
+        msgspec.Meta(description="gamma0 at negative voltage: the parameter, or the .va's 16"),
+    ] = "parameter"
+    ea_ev: Annotated[float, _published("eV", "activation energy", 0, 1, gt=0)] = 0.6
+    a0_m: Annotated[float, quantity("m", "hopping distance", gt=0)] = 0.25e-9
+    t_ini_k: Annotated[float, quantity("K", "ambient temperature", gt=0)] = 298.0
+    rth_k_per_w: Annotated[float, quantity("K/W", "thermal resistance", ge=0)] = 2.1e3
+    f_min_v_per_m: Annotated[
+        float, _published("V/m", "local field below which nothing moves", 0, 3e9, ge=0)
+    ] = 1.4e9
+    tox_m: Annotated[float, _published("m", "oxide thickness", 0, 100e-9, gt=0)] = 12e-9
+    gap_min_m: Annotated[float, quantity("m", "least gap (LRS)", ge=0)] = 0.2e-9
+    gap_max_m: Annotated[float, quantity("m", "largest gap (HRS)", gt=0)] = 1.7e-9
+    initial_gap_m: (
+        Annotated[float, quantity("m", "gap of a fresh cell; gap_max_m if left out", ge=0)] | None
+    ) = None
+    delta_gap0_m_per_s: Annotated[
+        float, _published("m/s", "noise of the gap's rate; 0: none", 0, 0.1, ge=0)
+    ] = 0.0
+    t_crit_k: Annotated[float, _published("K", "noise: threshold", 390, 460, gt=0)] = 450.0
+    t_smth_k: Annotated[float, _published("K", "noise: smoothing", 400, 600, gt=0)] = 500.0
+    noise_step_s: Annotated[
+        float, quantity("s", "time step of the .va that the noise is equal to", gt=0)
+    ] = 1e-9
+    noise_grid_m: Annotated[
+        float, quantity("m", "rms kick after which drift and noise are renewed", gt=0)
+    ] = 1e-11
+    gap_tolerance_m: Annotated[
+        float, quantity("m", "largest error of one step in the gap", gt=0, le=1e-11)
+    ] = 1e-13
+    beyond_published: Annotated[
+        bool, msgspec.Meta(description="accept parameters outside the published ranges")
+    ] = False
+
+    state_dtype: ClassVar[np.dtype[np.void]] = np.dtype(
         [("gap_m", np.float64), ("key", np.uint64), ("draws", np.int64)]
     )
     sets_at: ClassVar[int] = 1
 
-    def initial_state(self, cells, rng):
+    def __post_init__(self) -> None:
+        for name, meta in _quantities(type(self)).items():
+            value = getattr(self, name)
+            if value is not None:
+                _check(name, value, meta, beyond_published=self.beyond_published)
+        if self.gamma_negative not in ("parameter", "16"):
+            raise ConfigError(
+                f"gamma_negative is {self.gamma_negative!r}; it is 'parameter', or '16' as in the "
+                + SOURCE
+            )
+        if not self.gap_min_m <= self.fresh_gap_m <= self.gap_max_m:
+            raise ConfigError(
+                f"initial_gap_m is {self.fresh_gap_m:g} m, outside gap_min_m {self.gap_min_m:g} m "
+                f"to gap_max_m {self.gap_max_m:g} m; the {SOURCE} keeps the gap between them"
+            )
+
+    @property
+    def fresh_gap_m(self) -> float:
+        """Gap of a fresh cell (m)."""
+        return self.gap_max_m if self.initial_gap_m is None else self.initial_gap_m
+
+    @property
+    def set_threshold_v(self) -> float:
+        """Voltage across a cell in HRS (gap_max) from which on it SETs (V), see `threshold_v`."""
+        return float(self.threshold_v(self.gap_max_m, 1))
+
+    @property
+    def reset_threshold_v(self) -> float:
+        """Voltage across a cell in LRS (gap_min) from which on it RESETs (V), below 0."""
+        return float(self.threshold_v(self.gap_min_m, -1))
+
+    def threshold_v(self, gap_m: ArrayLike, polarity: int) -> Floats:
+        """Compute the voltage across a cell from which on its gap moves.
+
+        ``F_min tox / (gamma0 - beta (gap/1 nm)^3)``, where gamma |V| / tox reaches F_min (manual,
+        equation of gamma). A slow RESET keeps the gap where this is the voltage.
+
+        Parameters
+        ----------
+        gap_m : float or array
+            Gap (m).
+        polarity : int
+            +1 for SET, -1 for RESET.
+
+        Returns
+        -------
+        float64 array of the shape of gap_m
+            Voltage (V) with that sign; infinite where no voltage moves the gap.
+        """
+        gamma = self._gammas[0 if polarity > 0 else 1] - self.beta * (np.asarray(gap_m) * 1e9) ** 3
+        least_v = self.f_min_v_per_m * self.tox_m
+        with np.errstate(divide="ignore"):
+            return np.copysign(np.where(gamma > 0, least_v / np.maximum(gamma, 0), np.inf), polarity)
+
+    def initial_state(self, cells: int, rng: np.random.Generator) -> State:
+        """Make fresh cells, all at the same gap; their keys are for the noise."""
         state = np.zeros(cells, self.state_dtype)
-        state["gap_m"] = self.initial_gap_m
+        state["gap_m"] = self.fresh_gap_m
         state["key"] = make_key(cells, rng)
         return state
 
-    def current_a(self, state, voltage_v):
-        return 0
+    def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
+        """Compute I0 exp(-gap/g0) sinh(V/V0), the exponents combined so that none overflows."""
+        y = np.asarray(voltage_v, float) / self.v0_v
+        rise = np.exp(np.minimum(np.abs(y) - state["gap_m"] / self.g0_m, 700.0))
+        return np.asarray(np.copysign(-0.5 * self.i0_a * rise * np.expm1(-2.0 * np.abs(y)), y))
 
-    def play(self, state, cells, drive):
+    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+        """Take cells through a drive; the error of each step in the gap is at most gap_tolerance_m.
+
+        Where the gap runs away, an earlier error grows by the ratio of the speeds, as an error of
+        the voltage would.
+        """
         shape = (drive.readings, len(cells))
-        terminal = Terminal(np.zeros(shape), np.zeros(shape), np.zeros(shape, bool))
+        terminal = Terminal(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))
         walk(
-            self._law(drive),
-            (self.gamma0, self.gamma0),
-            self._noise(),
-            state["gap_m"],
-            state["key"],
-            state["draws"],
-            cells,
-            drive.duration_s,
-            drive.start_v,
-            drive.stop_v,
-            drive.measured,
-            drive.units,
-            *terminal,
-        )
+            self._law(drive), self._gammas, self._noise, state["gap_m"], state["key"],
+            state["draws"], cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured,
+            drive.units, *terminal,
+        )  # fmt: skip
         return terminal
 
-    def _noise(self):
-        return Noise(
-            self.delta_gap0_m_per_s * math.sqrt(self.noise_step_s),
-            self.noise_grid_m,
-            self.t_crit_k,
-            self.t_smth_k,
-        )
+    @property
+    def _gammas(self) -> tuple[float, float]:
+        return self.gamma0, self.gamma0 if self.gamma_negative == "parameter" else 16.0
 
-    def _law(self, drive):
-        return Law(
-            self.i0_a,
-            1 / self.g0_m,
-            self.v0_v,
-            self.vel0_m_per_s,
-            self.beta,
-            self.ea_ev,
-            self.a0_m / self.tox_m,
-            self.f_min_v_per_m * self.tox_m,
-            self.t_ini_k,
-            self.rth_k_per_w,
-            self.gap_min_m,
-            self.gap_max_m,
-            float(drive.source_ohm),
-            float(drive.limit_a),
-            self.gap_tolerance_m,
-            min((self.gap_tolerance_m * 5e9 / 6e-6) ** 0.2, 3.0),
-            min(1.65 * (self.gap_tolerance_m * 5e9 / 1e-6) ** 0.1, 4.0),
+    @property
+    def _noise(self) -> Noise:
+        diffusion = self.delta_gap0_m_per_s * math.sqrt(self.noise_step_s)
+        return Noise(diffusion, self.noise_grid_m, self.t_crit_k, self.t_smth_k)
+
+    def _law(self, drive: Drive) -> np.recarray:
+        relative = self.gap_tolerance_m * 5e9
+        law = (
+            self.i0_a, 1.0 / self.g0_m, self.v0_v, self.vel0_m_per_s, self.beta, self.ea_ev,
+            self.a0_m / self.tox_m, self.f_min_v_per_m * self.tox_m, self.t_ini_k,
+            self.rth_k_per_w, self.gap_min_m, self.gap_max_m, drive.source_ohm, drive.limit_a,
+            self.gap_tolerance_m, min((relative / 6e-6) ** 0.2, 2.5),
+            min(1.65 * (relative / 1e-6) ** 0.1, 4.0),
+        )  # fmt: skip
+        return np.array([law], LAW).view(np.recarray)
+
+
+@cache
+def _quantities(model: type[Stanford]) -> dict[str, msgspec.Meta]:
+    """Find the description of each parameter that is a number."""
+    found = {}
+    for name, hint in typing.get_type_hints(model, include_extras=True).items():
+        for member in (hint, *typing.get_args(hint)):
+            notes = getattr(member, "__metadata__", ())
+            found |= {name: note for note in notes if note.extra and "unit" in note.extra}
+    return found
+
+
+def _check(name: str, value: float, meta: msgspec.Meta, *, beyond_published: bool) -> None:
+    """Raise ConfigError for a parameter that is no number, has no meaning or was not published."""
+    extra = meta.extra or {}
+    unit = "" if extra["unit"] == "1" else f" {extra['unit']}"
+    if not math.isfinite(value):
+        raise ConfigError(f"{name} is {value}; it must be a finite number of {unit or 'no unit'}")
+    least, above = (meta.gt, "above") if meta.gt is not None else (meta.ge, "at least")
+    if least is not None and (value < least or (value == least and above == "above")):
+        raise ConfigError(f"{name} is {value:g}{unit}; it must be {above} {least}{unit}")
+    if meta.le is not None and value > meta.le:
+        raise ConfigError(f"{name} is {value:g}{unit}; it must be at most {meta.le}{unit}")
+    low, high = extra.get("published", (-math.inf, math.inf))
+    if not low <= value <= high and not beyond_published:
+        raise ConfigError(
+            f"{name} is {value:g}{unit}, outside {low:g} to {high:g}{unit} of the {SOURCE}; "
+            f"set beyond_published = true to use it all the same"
         )

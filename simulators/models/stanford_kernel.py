@@ -38,30 +38,33 @@ _SLACK = 1e-13
 _jit = njit(cache=True, error_model="numpy", nogil=True)
 
 
-class Law(NamedTuple):
-    """Constants of one call: parameters, source and steps, in SI.
+LAW = np.dtype(
+    [
+        ("i0", np.float64),
+        ("per_g0", np.float64),
+        ("v0", np.float64),
+        ("vel0", np.float64),
+        ("beta", np.float64),
+        ("ea", np.float64),
+        ("pull", np.float64),
+        ("floor", np.float64),
+        ("t_ini", np.float64),
+        ("rth", np.float64),
+        ("gap_min", np.float64),
+        ("gap_max", np.float64),
+        ("ohm", np.float64),
+        ("limit", np.float64),
+        ("tolerance", np.float64),
+        ("stride", np.float64),
+        ("leap", np.float64),
+    ]
+)
+"""Constants of one call: parameters, source and steps, in SI.
 
-    ``pull`` is a0 / tox, ``floor`` F_min tox (V), ``stride`` and ``leap`` the first guesses of a
-    step on a ramp and under a steady source, as changes of ln(speed).
-    """
-
-    i0: float
-    per_g0: float
-    v0: float
-    vel0: float
-    beta: float
-    ea: float
-    pull: float
-    floor: float
-    t_ini: float
-    rth: float
-    gap_min: float
-    gap_max: float
-    ohm: float
-    limit: float
-    tolerance: float
-    stride: float
-    leap: float
+``pull`` is a0 / tox and ``floor`` F_min tox (V); ``stride`` and ``leap`` are the first guesses of a
+step on a ramp and under a steady source, as changes of ln(speed). A record, because numba hands
+it on as a pointer: a tuple of 17 numbers would be copied at every call.
+"""
 
 
 class Noise(NamedTuple):
@@ -93,6 +96,7 @@ class Spot(NamedTuple):
     speed: float
     along_gap: float
     along_time: float
+    limited: bool
 
 
 @_jit
@@ -102,7 +106,7 @@ def _sinh_exp(x, fall):
         return math.sinh(x) * math.exp(-fall)
     if x > 20.0:
         return 0.5 * math.exp(min(x - fall, 700.0))
-    return 0.5 * (math.exp(x - fall) - math.exp(-x - fall))
+    return 0.5 * math.exp(x - fall) * (1.0 - math.exp(-2.0 * x))
 
 
 @_jit
@@ -151,7 +155,7 @@ def _divide(law, gap, source):
         y = min(y, math.log1p(2.0 * s / b))
     for _ in range(100):
         up = half * math.exp(min(y - fall, 700.0))
-        down = half * math.exp(-y - fall)
+        down = 0.25 * b * b / up
         miss = s - y - (up - down)
         slope = 1.0 + up + down
         change = miss / (slope + 0.5 * (up - down) * miss / slope)
@@ -204,7 +208,7 @@ def _spot(law, leg, gap, time):
     per_kt = 1.0 / (BOLTZMANN_EV_PER_K * kelvin)
     along_gap = max(abs(x_gap + heat_gap) * per_kt, 0.5 * law.per_g0)
     along_time = abs(leg.ramp) * share * abs(law.pull * gamma + heat_v) * per_kt
-    return Spot(gap, time, speed, along_gap, along_time)
+    return Spot(gap, time, speed, along_gap, along_time, limited)
 
 
 @_jit
@@ -232,8 +236,10 @@ def _creep(law, leg, gap):
     current = _current(law, gap, voltage)
     v_gap = voltage * 3e27 * law.beta * gap * gap / gamma
     i_v = math.hypot(law.i0 * math.exp(-gap * law.per_g0), current) / law.v0
-    onset_gap = v_gap + law.ohm * (i_v * v_gap - current * law.per_g0)
-    return leg.toward * onset_gap * _speed_at(law, leg.gamma0, gap, voltage, current)
+    rise = leg.toward * (v_gap + law.ohm * (i_v * v_gap - current * law.per_g0))
+    if rise <= 0.0:
+        return -1.0
+    return rise * _speed_at(law, leg.gamma0, gap, voltage, current)
 
 
 @_jit
@@ -313,7 +319,7 @@ def _quadrature(law, leg, spot, size):
     ends = _slope_of(spot.speed, 0.0) + _slope_of(end.speed, 0.0)
     best = half / 1470.0 * (77.0 * ends + 432.0 * outer + 625.0 * inner + 672.0 * centre)
     ratio = abs(best - half / 6.0 * (ends + 5.0 * inner)) * end.speed / size
-    end = Spot(end.gap, spot.time + best, end.speed, end.along_gap, end.along_time)
+    end = Spot(end.gap, spot.time + best, end.speed, end.along_gap, end.along_time, end.limited)
     return end, 0.25 * size * ratio * math.sqrt(ratio)
 
 
@@ -334,7 +340,11 @@ def _runge_kutta(law, leg, spot, lead, size):
     g = size * _slope_of(end.speed, lead)
     error = 71 / 57600 * a - 71 / 16695 * c + 71 / 1920 * d - 17253 / 339200 * e
     error = abs(error + 22 / 525 * f - 0.025 * g)
-    return end, error if lead == math.inf else error * (lead + end.speed)
+    if lead == math.inf:
+        return end, error
+    if end.speed < 1e-3 * spot.speed or end.time < spot.time:
+        return end, math.inf
+    return end, error * (lead + end.speed)
 
 
 @_jit
@@ -361,8 +371,51 @@ def _plan(leg, spot, reach, stride):
 
 
 @_jit
+def _gauge(law, leg, spot, at_limit):
+    """Compute how far the source is above the onset, or above where it holds its limit (V)."""
+    gap = min(max(spot.gap, law.gap_min), law.gap_max)
+    source = _source(leg, spot.time)
+    if not at_limit:
+        return _excess(law, leg.gamma0, gap, source)
+    scale = law.i0 * max(math.exp(-gap * law.per_g0), 1e-300)
+    return source - law.ohm * law.limit - law.v0 * math.asinh(law.limit / scale)
+
+
+@_jit
+def _meet(law, leg, spot, end, lead, size, at_limit):
+    """Find where in a step, from spot to end, the gauge changes its sign (Illinois).
+
+    Returns
+    -------
+    end : Spot
+    error, size : float
+        Of the shortened step.
+    """
+    sign = -1.0 if at_limit and not spot.limited else 1.0
+    low, below = 0.0, max(sign * _gauge(law, leg, spot, at_limit), _SLACK)
+    high, above = size, min(sign * _gauge(law, leg, end, at_limit), -_SLACK)
+    error, side = math.inf, 0
+    for _ in range(50):
+        last = end.gap
+        size = low + (high - low) * below / (below - above)
+        end, error = _step(law, leg, spot, lead, size)
+        if abs(end.gap - last) <= 0.1 * law.tolerance:
+            break
+        value = sign * _gauge(law, leg, end, at_limit)
+        if value < 0.0:
+            below *= 0.5 if side < 0 else 1.0
+            high, above, side = size, value, -1
+        else:
+            above *= 0.5 if side > 0 else 1.0
+            low, below, side = size, value, 1
+    return end, error, size
+
+
+@_jit
 def _advance(law, leg, spot, bound, stride):
-    """Take one step that keeps to the tolerance, to the end of the leg and to the bound.
+    """Take one step that keeps to the tolerance, the end of the leg, the bound and the limit.
+
+    Where the source begins or ceases to hold its limit the speed has a kink: a step ends there.
 
     Returns
     -------
@@ -375,12 +428,16 @@ def _advance(law, leg, spot, bound, stride):
     reach = abs(bound - spot.gap)
     lead, size, room = _plan(leg, spot, reach, stride)
     power, most = (0.1, 4.0) if leg.ramp == 0.0 else (0.2, 2.5)
-    cut = 0.8
+    cut, kink = 0.8, -1.0
     while True:
         end, error = _step(law, leg, spot, lead, size)
+        crosses = end.limited != spot.limited and leg.ramp != 0.0
+        if crosses and error <= 1e3 * law.tolerance:
+            end, error, size = _meet(law, leg, spot, end, lead, size, True)
+            kink = size
         late = end.time - leg.duration
         if not error <= law.tolerance:
-            factor = 0.9 * (law.tolerance / error) ** power
+            factor = 0.9 * math.exp(-power * math.log(min(error / law.tolerance, 1e30)))
             size *= min(factor, cut) if factor > 0.1 else 0.1
             cut = max(0.5 * cut, 0.2)
         elif lead < math.inf and late > 0.0:
@@ -391,39 +448,19 @@ def _advance(law, leg, spot, bound, stride):
             lead, size, room = 0.0, reach, reach
         else:
             break
-    if size < room and lead < math.inf:
-        better = law.tolerance / max(error, 1e-9 * law.tolerance)
-        stride = min(max(0.9 * size * spot.along_gap * better**power, 0.1), most)
-    if leg.toward * (end.gap - bound) >= 0.0 or (lead == 0.0 and size == reach):
-        end = Spot(bound, end.time, end.speed, end.along_gap, end.along_time)
+    if size < room and lead < math.inf and size != kink:
+        better = math.exp(-power * math.log(max(error / law.tolerance, 1e-9)))
+        stride = min(max(0.9 * better * size * spot.along_gap, 0.1), most)
+    at_bound = leg.toward * (end.gap - bound) >= 0.0 or (lead == 0.0 and size == reach)
+    gap = bound if at_bound else end.gap
+    limited = end.limited if size != kink else not spot.limited
+    end = Spot(gap, end.time, end.speed, end.along_gap, end.along_time, limited)
     return end, lead, size, stride
 
 
 @_jit
-def _locate(law, leg, spot, lead, size, before, after):
-    """Find the spot within a step at which a moving cell meets its onset (Illinois)."""
-    low, high = 0.0, size
-    below, above = max(before, _SLACK), after
-    last = spot.gap
-    for _ in range(50):
-        middle = low + (high - low) * below / (below - above)
-        end, _ = _step(law, leg, spot, lead, middle)
-        if abs(end.gap - last) <= 0.1 * law.tolerance:
-            break
-        last = end.gap
-        value = _excess(law, leg.gamma0, end.gap, _source(leg, end.time))
-        if value < 0.0:
-            high, above = middle, value
-            below *= 0.5
-        else:
-            low, below = middle, value
-            above *= 0.5
-    return end
-
-
-@_jit
 def _kink(law, leg):
-    """Find the gap at which a steady source begins to hold its limit: the speed has a kink there."""
+    """Find the gap at which a steady source begins or ceases to hold its limit; < 0: none."""
     y = (leg.start - law.ohm * law.limit) / law.v0
     if not y > 0.0:
         return -1.0
@@ -443,20 +480,15 @@ def _move(law, leg, gap, time):
     """
     steady = leg.ramp == 0.0
     bound = _edge(law, leg, gap, leg.stop) if steady else leg.bound
+    stride = law.leap if steady else law.stride
     kink = _kink(law, leg) if steady and law.limit < math.inf else -1.0
     spot = _spot(law, leg, gap, time)
-    before = _excess(law, leg.gamma0, gap, _source(leg, time))
-    stride = law.leap if steady else law.stride
     while spot.gap != bound and spot.time < leg.duration:
-        stop = kink if (kink - spot.gap) * (bound - kink) > 0.0 else bound
-        end, lead, size, stride = _advance(law, leg, spot, stop, stride)
-        if not steady:
-            source = _source(leg, end.time)
-            after = _excess(law, leg.gamma0, end.gap, source)
-            if after < -_SLACK * source:
-                end = _locate(law, leg, spot, lead, size, before, after)
-                return end.gap, end.time, True
-            before = after
+        goal = kink if (kink - spot.gap) * (bound - kink) > 0.0 else bound
+        end, lead, size, stride = _advance(law, leg, spot, goal, stride)
+        if not steady and _gauge(law, leg, end, False) < -_SLACK * max(leg.start, leg.stop):
+            end, _, _ = _meet(law, leg, spot, end, lead, size, False)
+            return end.gap, end.time, True
         spot = end
     return spot.gap, spot.time, False
 
@@ -581,14 +613,14 @@ def _noisy_segment(law, gammas, noise, gap, key, drawn, start, stop, duration):
 
 @_jit
 def walk(
-    law, gammas, noise, gaps, keys, drawn, cells,
+    laws, gammas, noise, gaps, keys, drawn, cells,
     duration_s, start_v, stop_v, measured, units, voltage_v, current_a, limited,
 ):  # fmt: skip
     """Walk cells through all segments of a drive; the state moves, the readings are filled in.
 
     Parameters
     ----------
-    law : Law
+    laws : (1,) record array of `LAW`
     gammas : tuple of float
         gamma0 at positive and at negative voltage.
     noise : Noise
@@ -601,6 +633,7 @@ def walk(
     voltage_v, current_a, limited
         See `hil.simulators.models.model.Terminal`.
     """
+    law = laws[0]
     one = start_v.shape[1] == 1
     for k in range(cells.shape[0]):
         cell, column, reading = cells[k], 0 if one else k, 0

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 import hil as package
+from hil.catalog import PROTOCOLS
 from hil.cli.main import main
 
 ROOT = Path(package.__file__).resolve().parent.parent
@@ -39,6 +40,13 @@ def hil(
         return Told(int(ended.value.code or 0), *capsys.readouterr())
 
     return tell
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the drawing, which takes longer than a small run."""
+    collection = PROTOCOLS.load("jump-table")
+    monkeypatch.setattr(collection, "picture", lambda *_: [])
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ import pytest
 
 from hil import runner
 from hil.catalog import PROTOCOLS
-from hil.config import find_bench
+from hil.config import NamedBench, find_bench
 from hil.errors import StoreError
+from hil.simulators.physics_bench import PhysicsBench
 from hil.store import FILE, RunRecord, RunStore
 
 SEED = 20261122
@@ -142,7 +143,7 @@ def test_six_kills_lose_no_row_that_was_seen_and_resume_ends_as_if_never_killed(
     settings: dict[str, str],
     seed: int,
 ) -> None:
-    """At start-up, as the folder is made, three times while it measures, and at the end: 42 in all."""
+    """At start-up, as the folder is made, three times while it measures, at the end: 42 in all."""
     assert measure(tmp_path / "whole", settings).finished
     whole = kept(tmp_path / "whole")
     total = len(whole.rows)
@@ -303,3 +304,63 @@ def test_a_stopped_run_ends_its_json_with_finished_false(
     assert told.code == 130
     assert msgspec.json.decode(told.out)["finished"] is False
     assert "hil resume" in told.err
+
+
+def as_a_real_bench(monkeypatch: pytest.MonkeyPatch, kind: type[PhysicsBench]) -> None:
+    """Build benches that cannot bring their cells back."""
+    build = NamedBench.build
+
+    def built(self: NamedBench, seed: int) -> Any:
+        bench = build(self, seed)
+        bench.__class__ = kind
+        return bench
+
+    monkeypatch.setattr(kind, "can_snapshot", False)
+    monkeypatch.setattr(NamedBench, "build", built)
+
+
+def test_hammering_ctrl_c_does_not_end_the_way_to_a_safe_bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a bench that cannot wait the first one stops at once; those after it change nothing."""
+    safe = []
+
+    class Real(PhysicsBench):
+        def _apply(self, *arguments: Any) -> Any:
+            readings = super()._apply(*arguments)
+            signal.raise_signal(signal.SIGINT)
+            return readings
+
+        def _make_safe(self) -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.raise_signal(number)
+            safe.append(True)
+
+    as_a_real_bench(monkeypatch, Real)
+    assert not measure(tmp_path / "run", {"points": "1"}).finished
+    assert safe == [True]
+    with RunRecord(tmp_path / "run") as record:
+        assert record.status == "interrupted"
+
+
+def test_a_stop_between_a_commit_and_its_count_keeps_each_row_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Real(PhysicsBench):
+        pass
+
+    keep = RunStore.append
+
+    def stop(self: RunStore, first: int, *arguments: Any) -> None:
+        keep(self, first, *arguments)
+        if first > 10:
+            raise KeyboardInterrupt
+
+    as_a_real_bench(monkeypatch, Real)
+    monkeypatch.setattr(RunStore, "append", stop)
+    monkeypatch.setattr(runner, "COMMIT_S", 0.0)
+    assert not measure(tmp_path / "run", {"points": "5"}).finished
+    with RunRecord(tmp_path / "run") as record:
+        times_s = record.table()["time_after_s"]
+    assert len(times_s) > 10
+    assert len(np.unique(times_s)) == len(times_s)
