@@ -55,11 +55,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if self.read.positive_v > self.switching.positive_v:
             raise ConfigError(
-                "read.positive_v is above switching.positive_v; lower the one or raise the other"
+                "limits.read.positive_v is above limits.switching.positive_v; lower the one or "
+                "raise the other"
             )
         if self.read.negative_v < self.switching.negative_v:
             raise ConfigError(
-                "read.negative_v is below switching.negative_v; raise the one or lower the other"
+                "limits.read.negative_v is below limits.switching.negative_v; raise the one or "
+                "lower the other"
             )
 
     def of(self, phase: Phase) -> PhaseLimits:

@@ -154,11 +154,14 @@ def _divide(law, gap, source):
     if b > 1e-300:
         y = min(y, math.log1p(2.0 * s / b))
     for _ in range(100):
-        up = half * math.exp(min(y - fall, 700.0))
-        down = 0.25 * b * b / up
-        miss = s - y - (up - down)
-        slope = 1.0 + up + down
-        change = miss / (slope + 0.5 * (up - down) * miss / slope)
+        if y < 0.5:
+            odd, even = b * math.sinh(y), b * math.cosh(y)
+        else:
+            up = half * math.exp(min(y - fall, 700.0))
+            down = 0.25 * b * b / up
+            odd, even = up - down, up + down
+        miss = s - y - odd
+        change = miss / (1.0 + even + 0.5 * odd * miss / (1.0 + even))
         y += change
         if not abs(change) > 1e-6 * y:
             break

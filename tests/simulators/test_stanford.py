@@ -1,0 +1,644 @@
+"""Stanford-PKU v1.0.0 against its equations, solved here independently, and published figures.
+
+The reference below shares no code with the model: it finds the load line with SciPy's brentq,
+integrates the gap in time with LSODA and stops at events; a cell at its threshold on a rising ramp
+follows the root of the threshold condition.
+"""
+
+import itertools
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.constants import elementary_charge, k
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
+
+from hil.errors import ConfigError
+from hil.simulators.models.model import Drive
+from hil.simulators.models.stanford import Stanford
+
+ROOT = Path(__file__).resolve().parents[2]
+INF = math.inf
+HRS_M, LRS_M = 1.7e-9, 0.2e-9
+SET_V = 1.4e9 * 12e-9 / (16 - 0.8 * 1.7**3)
+RESET_V = -1.4e9 * 12e-9 / (16 - 0.8 * 0.2**3)
+
+# Triangle 0 -> 2 -> 0 -> -2 -> 0 V in 16 ms without series resistance: time (ms), source (V),
+# current (A), gap (nm), from an event-driven solution of the equations.
+SWEEP = [
+    (0.40, 0.20, 9.891503716129e-07, 1.7),
+    (0.96, 0.48, 3.716863418328e-06, 1.7),
+    (2.00, 1.00, 3.039483156090e-05, 1.7),
+    (2.64, 1.32, 1.093531075647e-04, 1.7),
+    (2.72, 1.36, 1.283279718725e-04, 1.7),
+    (2.80, 1.40, 6.075437798073e-02, 0.2),
+    (2.88, 1.44, 7.129619000564e-02, 0.2),
+    (3.20, 1.60, 1.352128304202e-01, 0.2),
+    (3.60, 1.80, 3.009223512047e-01, 0.2),
+    (4.00, 2.00, 6.697153068307e-01, 0.2),
+    (4.80, 1.60, 1.352128304202e-01, 0.2),
+    (6.00, 1.00, 1.226215022503e-02, 0.2),
+    (6.80, 0.60, 2.456135110208e-03, 0.2),
+    (7.20, 0.40, 1.067411487602e-03, 0.2),
+    (7.60, 0.20, 3.990517410027e-04, 0.2),
+    (7.84, 0.08, 1.462517985916e-04, 0.2),
+    (7.92, 0.04, 7.219976903397e-05, 0.2),
+    (8.00, 0.00, 0.0, 0.2),
+    (8.40, -0.20, -3.990517410027e-04, 0.2),
+    (9.04, -0.52, -1.770252481368e-03, 0.2),
+    (10.00, -1.00, -1.226215022503e-02, 0.2),
+    (10.08, -1.04, -1.439108897571e-02, 0.2),
+    (10.16, -1.08, -1.402691864888e-03, 0.8220706914435),
+    (10.24, -1.12, -5.932466591451e-04, 1.077217345016),
+    (10.32, -1.16, -3.662310599058e-04, 1.237812594381),
+    (10.40, -1.20, -2.665881969349e-04, 1.357208808297),
+    (10.48, -1.24, -2.136841023054e-04, 1.452515037270),
+    (10.56, -1.28, -1.826636913115e-04, 1.531731418807),
+    (10.64, -1.32, -1.635689771011e-04, 1.599336846392),
+    (10.72, -1.36, -1.517272168580e-04, 1.658126246122),
+    (10.80, -1.40, -1.505950466617e-04, 1.7),
+    (10.88, -1.44, -1.767255861645e-04, 1.7),
+    (11.20, -1.60, -3.351590977172e-04, 1.7),
+    (12.00, -2.00, -1.660058274553e-03, 1.7),
+    (12.80, -1.60, -3.351590977172e-04, 1.7),
+    (13.20, -1.40, -1.505950466617e-04, 1.7),
+    (13.84, -1.08, -4.186420625622e-05, 1.7),
+    (14.00, -1.00, -3.039483156090e-05, 1.7),
+    (14.80, -0.60, -6.088150250616e-06, 1.7),
+    (15.60, -0.20, -9.891503716129e-07, 1.7),
+    (16.00, 0.00, 0.0, 1.7),
+]
+
+
+def waveform(points, ohm=0.0, limit_a=INF, repeats=1, start_v=0.0):
+    """Go from start_v through (duration, voltage) points; all are measured."""
+    duration_s, stop_v = np.array(points, float).T.reshape(2, -1, 1).copy()
+    start_v = np.concatenate(([[start_v]], stop_v[:-1]))
+    units = np.array([[0, len(points), repeats]])
+    return Drive(duration_s, start_v, stop_v, np.ones(len(points), bool), units, ohm, limit_a)
+
+
+def play(drive, gap_m, model=None):
+    """Play one cell, or one for each gap: terminal and state."""
+    model = model or Stanford()
+    gaps = np.atleast_1d(gap_m)
+    state = model.initial_state(len(gaps), np.random.default_rng(0))
+    state["gap_m"] = gaps
+    return model.play(state, np.arange(len(gaps)), drive), state
+
+
+def gap_after(points, gap_m, ohm=0.0, limit_a=INF, model=None):
+    return play(waveform(points, ohm, limit_a), gap_m, model)[1]["gap_m"][0]
+
+
+# ---- the equations, solved independently (nm, V, A, s) -------------------------------------------
+
+
+def gamma(gap):
+    return 16 - 0.8 * gap**3
+
+
+def current(gap, voltage):
+    return 1e-3 * math.exp(-gap / 0.25) * math.sinh(voltage / 0.25)
+
+
+def across(gap, source, ohm, limit_a):
+    """Voltage across the cell behind a resistance and a current limit, magnitudes."""
+    held = 0.25 * math.asinh(limit_a / (1e-3 * math.exp(-gap / 0.25))) if limit_a < INF else INF
+    if ohm == 0 or source == 0:
+        return min(source, held)
+    miss = lambda v: v + ohm * current(gap, v) - source  # noqa: E731
+    return min(brentq(miss, 0, source, xtol=1e-15, rtol=1e-14), held)
+
+
+def field(gap, source, ohm, limit_a):
+    """Local field over F_min: ions move from 1 on."""
+    return gamma(gap) * across(gap, source, ohm, limit_a) / 12e-9 / 1.4e9
+
+
+def speed(gap, source, ohm=0.0, limit_a=INF):
+    """|dgap/dt| in nm/s with the motion switched on."""
+    v = across(gap, source, ohm, limit_a)
+    kt = k / elementary_charge * (298 + 2.1e3 * v * current(gap, v))
+    x = gamma(gap) * 0.25 / 12 * v / kt
+    return 10e9 * math.exp(-0.6 / kt) * math.sinh(x)
+
+
+def reference_leg(gap, start, stop, duration, ohm, limit_a, direction):
+    """Solve one leg; |source| goes from start to stop."""
+    source = lambda t: start + (stop - start) * t / duration  # noqa: E731
+    above = lambda t, y: field(y[0], source(t), ohm, limit_a) - 1  # noqa: E731
+    bound = 0.2 if direction < 0 else 1.7
+    at_bound = lambda t, y: (bound - y[0]) * direction  # noqa: E731
+    above.terminal = at_bound.terminal = True
+    above.direction = at_bound.direction = -1
+    if gap == bound or above(0 if start > stop else duration, [gap]) <= 0:
+        return gap
+    time, at_onset = 0.0, abs(above(0, [gap])) < 1e-9
+    if above(0, [gap]) < -1e-9:
+        time, at_onset = brentq(above, 0, duration, args=([gap],), xtol=1e-22), True
+    if not (at_onset and slides(gap, source, time, duration, ohm, limit_a, direction)):
+        solution = solve_ivp(
+            lambda t, y: [direction * speed(y[0], source(t), ohm, limit_a)],
+            (time, duration),
+            [gap],
+            method="LSODA",
+            rtol=1e-12,
+            atol=1e-14,
+            events=(above, at_bound),
+        )
+        assert solution.success
+        gap, time = solution.y[0, -1], solution.t[-1]
+        if solution.t_events[1].size:
+            return bound
+        if not solution.t_events[0].size or stop <= start:
+            return gap
+        assert slides(gap, source, time, duration, ohm, limit_a, direction)
+    return boundary(gap, stop, ohm, limit_a, direction)
+
+
+def boundary(gap, source, ohm, limit_a, direction):
+    """Gap ahead at which motion under a steady source ends."""
+    bound = 0.2 if direction < 0 else 1.7
+    above = lambda g: field(g, source, ohm, limit_a) - 1  # noqa: E731
+    return bound if above(bound) >= 0 else brentq(above, gap, bound, xtol=1e-16, rtol=1e-15)
+
+
+def slides(gap, source, time, duration, ohm, limit_a, direction):
+    """Whether the threshold moves through the gap in the direction of motion, and slowly enough."""
+    later = time + 1e-6 * duration
+    here = field(gap, source(time), ohm, limit_a)
+    by_gap = (field(gap + 1e-6, source(time), ohm, limit_a) - here) / 1e-6
+    by_time = (field(gap, source(later), ohm, limit_a) - here) / (later - time)
+    return 0 < -by_time / by_gap * direction < speed(gap, source(time), ohm, limit_a)
+
+
+def reference(points, gap_m, ohm=0.0, limit_a=INF):
+    """Solve a waveform that does not change its sign; returns the gap (m)."""
+    gap, start = gap_m * 1e9, 0.0
+    for duration, stop in points:
+        direction = -1 if start + stop > 0 else 1
+        gap = reference_leg(gap, abs(start), abs(stop), duration, ohm, limit_a, direction)
+        start = stop
+    return gap * 1e-9
+
+
+# ---- thresholds and the sliding RESET ------------------------------------------------------------
+
+
+def first_motion(gap_m, low_v, high_v):
+    """Bisect for the voltage at which a ramp of 1 ms moves the gap."""
+    for _ in range(45):
+        middle_v = 0.5 * (low_v + high_v)
+        moved = gap_after([(1e-3, middle_v)], gap_m) != gap_m
+        low_v, high_v = (low_v, middle_v) if moved else (middle_v, high_v)
+    return high_v
+
+
+def test_set_threshold():
+    assert first_motion(HRS_M, 1.0, 2.0) == pytest.approx(1.391927, abs=1e-6)
+    assert first_motion(HRS_M, 1.0, 2.0) == pytest.approx(SET_V, rel=1e-11)
+    assert Stanford().set_threshold_v == pytest.approx(SET_V, rel=1e-15)
+
+
+def test_reset_threshold():
+    assert first_motion(LRS_M, -0.5, -2.0) == pytest.approx(-1.050420, abs=1e-6)
+    assert first_motion(LRS_M, -0.5, -2.0) == pytest.approx(RESET_V, rel=1e-11)
+    assert Stanford().reset_threshold_v == pytest.approx(RESET_V, rel=1e-15)
+
+
+def test_reset_threshold_with_16_at_negative_voltage():
+    model = Stanford(gamma0=19.5, beta=0.4, gamma_negative="16")
+    assert model.reset_threshold_v == pytest.approx(-16.8 / (16 - 0.4 * 0.008), rel=1e-15)
+    assert model.set_threshold_v == pytest.approx(16.8 / (19.5 - 0.4 * 1.7**3), rel=1e-15)
+    assert gap_after([(1e-3, -1.0504)], LRS_M, model=model) > LRS_M
+    assert gap_after([(1e-3, -1.0500)], LRS_M, model=model) == LRS_M
+
+
+def test_no_voltage_moves_a_gap_without_field_enhancement():
+    model = Stanford(gamma0=3.0)
+    assert model.set_threshold_v == INF
+    assert gap_after([(1e-3, 5.0)], HRS_M, model=model) == HRS_M
+
+
+@pytest.mark.parametrize("voltage_v", [-1.06, -1.0971, -1.2, -1.35, -1.3919])
+def test_slow_reset_follows_the_threshold(voltage_v):
+    law_m = 1e-9 * ((16 - 16.8 / abs(voltage_v)) / 0.8) ** (1 / 3)
+    assert gap_after([(2e-3, voltage_v)], LRS_M) == pytest.approx(law_m, rel=1e-6, abs=1e-12)
+    assert gap_after([(2e-3, voltage_v)], LRS_M) == pytest.approx(law_m, rel=1e-13)
+
+
+def test_slow_reset_reaches_95_nm_at_the_published_voltage():
+    assert gap_after([(2e-3, -1.0971)], LRS_M) == pytest.approx(0.95e-9, abs=1e-12)
+
+
+def test_bounds_do_not_wind_up():
+    """A cell that was driven against a bound for long turns back at once."""
+    gap_m = gap_after([(1e-3, 2.0), (1.0, 2.0), (1e-3, 0.0), (1e-3, -1.2)], HRS_M)
+    assert gap_m == pytest.approx(1e-9 * ((16 - 16.8 / 1.2) / 0.8) ** (1 / 3), rel=1e-12)
+
+
+# ---- the sweep -----------------------------------------------------------------------------------
+
+
+def test_sweep_agrees_with_the_reference_solution():
+    time_s, voltage_v, current_a, gap_nm = np.array(SWEEP).T * [[1e-3], [1], [1], [1]]
+    drive = waveform(list(zip(np.diff(time_s, prepend=0), voltage_v, strict=True)))
+    terminal, state = play(drive, HRS_M)
+    np.testing.assert_allclose(terminal.current_a[:, 0], current_a, rtol=1e-11)
+    np.testing.assert_array_equal(terminal.voltage_v[:, 0], voltage_v)
+    model, start = Stanford(), (0.0, 0.0)
+    state = model.initial_state(1, np.random.default_rng(0))
+    for t, v, gap in zip(time_s, voltage_v, gap_nm, strict=True):
+        model.advance(state, start[1], v, t - start[0])
+        assert state["gap_m"][0] == pytest.approx(gap * 1e-9, rel=1e-12)
+        start = t, v
+
+
+@pytest.mark.parametrize(("ohm", "limit_a"), [(50.0, INF), (1000.0, INF), (50.0, 5e-4)])
+def test_sweep_behind_a_resistance(ohm, limit_a):
+    """Slow against the cell: it rests, or runs away to where motion ends, or slides there."""
+    times_ms = np.arange(0.08, 16.04, 0.08)
+    volts = np.interp(times_ms, [0, 4, 8, 12, 16], [0, 2, 0, -2, 0])
+    terminal, _ = play(waveform([(80e-6, v) for v in volts], ohm, limit_a), HRS_M)
+    gap = 1.7
+    for row, source in enumerate(volts):
+        if field(gap, abs(source), ohm, limit_a) > 1:
+            gap = boundary(gap, abs(source), ohm, limit_a, -1 if source > 0 else 1)
+        v = across(gap, abs(source), ohm, limit_a)
+        held = limit_a < INF and math.isclose(current(gap, v), limit_a, rel_tol=1e-9)
+        np.testing.assert_allclose(abs(terminal.voltage_v[row, 0]), v, rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(
+            abs(terminal.current_a[row, 0]), current(gap, v), rtol=2e-8, atol=1e-18
+        )
+        assert terminal.limited[row, 0] == held
+
+
+# ---- motion against LSODA ------------------------------------------------------------------------
+
+CASES = {
+    "SET on a fast edge": ([(1e-7, 1.77)], HRS_M, 0.0, INF),
+    "SET under way": ([(1e-7, 1.45), (2.6e-7, 1.45), (1e-7, 0.0)], HRS_M, 0.0, INF),
+    "SET by a slow ramp": ([(4e-5, 1.413)], HRS_M, 0.0, INF),
+    "RESET on a fast edge": ([(1e-7, -1.6)], LRS_M, 0.0, INF),
+    "RESET pulse, not finished": ([(1e-7, -1.2), (5e-7, -1.2), (1e-7, 0.0)], LRS_M, 0.0, INF),
+    "RESET pulse, finished": ([(1e-7, -1.3), (9e-6, -1.3), (1e-7, 0.0)], LRS_M, 0.0, INF),
+    "RESET that lags, then slides": ([(3e-5, -1.3)], LRS_M, 0.0, INF),
+    "RESET from half way": ([(1e-6, -1.5)], 0.9e-9, 0.0, INF),
+    "SET, 50 ohm": ([(1e-7, 1.6), (4e-8, 1.6), (1e-7, 0.0)], HRS_M, 50.0, INF),
+    "RESET, 50 ohm": ([(1e-7, -1.9), (4e-8, -1.9), (1e-7, 0.0)], LRS_M, 50.0, INF),
+    "SET, 1 kohm, stopped by the resistance": ([(1e-7, 1.8), (3e-6, 1.8)], HRS_M, 1e3, INF),
+    "SET slides behind 1 kohm": ([(1e-3, 1.7), (1e-3, 2.2)], HRS_M, 1e3, INF),
+    "SET, limit": ([(1e-7, 1.6), (2e-7, 1.6), (1e-7, 0.0)], HRS_M, 0.0, 5e-4),
+    "SET, limit met on the edge": ([(1e-7, 2.1), (1e-8, 2.1)], HRS_M, 0.0, 5e-4),
+    "SET, 50 ohm and limit": ([(1e-7, 1.7), (1e-7, 1.7), (2e-7, 0.0)], HRS_M, 50.0, 2e-3),
+    "RESET, limit lets go": ([(1e-7, -1.9), (2e-8, -1.9)], 0.5e-9, 50.0, 1e-2),
+}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return {name: reference(*case) for name, case in CASES.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_motion(name, truth):
+    points, gap_m, ohm, limit_a = CASES[name]
+    assert abs(truth[name] - gap_m) > 1e-11, "the case is to move the gap"
+    assert gap_after(points, gap_m, ohm, limit_a) == pytest.approx(truth[name], abs=3e-13)
+
+
+def test_error_falls_with_the_tolerance(truth):
+    tolerances = [1e-12, 1e-13, 1e-14, 1e-15, 1e-16]
+    worst = []
+    for tolerance in tolerances:
+        model = Stanford(gap_tolerance_m=tolerance)
+        errors = [abs(gap_after(*CASES[name], model) - truth[name]) for name in CASES]
+        worst.append(max(errors))
+    assert all(e < 10 * t for e, t in zip(worst, tolerances, strict=True)), worst
+    assert worst[-1] < 3e-3 * worst[0]
+
+
+def test_motion_without_a_threshold():
+    """F_min = 0: everything moves, slowly; against LSODA."""
+    model = Stanford(f_min_v_per_m=0.0, beyond_published=True)
+    for points, gap_m in (([(1e-7, 1.5)], HRS_M), ([(1e-6, -1.0)], LRS_M), ([(1e-3, 0.6)], HRS_M)):
+        duration, stop = points[0]
+        solution = solve_ivp(
+            lambda t, y: [-math.copysign(speed(y[0], abs(stop) * t / duration), stop)],
+            (0, duration),
+            [gap_m * 1e9],
+            method="LSODA",
+            rtol=1e-12,
+            atol=1e-14,
+        )
+        truth_m = solution.y[0, -1] * 1e-9
+        assert gap_after(points, gap_m, model=model) == pytest.approx(truth_m, abs=1e-13)
+
+
+# ---- properties ----------------------------------------------------------------------------------
+
+gaps = st.floats(LRS_M, HRS_M)
+volts = st.just(0.0) | st.floats(-2.5, -1e-12) | st.floats(1e-12, 2.5)
+ohms = st.sampled_from([0.0, 50.0, 1e3, 1e5])
+limits = st.sampled_from([INF, 1e-2, 5e-4, 1e-6])
+points = st.lists(st.tuples(st.sampled_from([1e-8, 1e-7, 1e-6, 1e-3]), volts), min_size=1, max_size=5)
+many = settings(max_examples=150, deadline=None)
+
+
+@many
+@given(points, gaps, ohms, limits)
+def test_bounds_kirchhoff_and_passivity(steps, gap_m, ohm, limit_a):
+    drive = waveform(steps, ohm, limit_a)
+    terminal, state = play(drive, gap_m)
+    assert LRS_M <= state["gap_m"][0] <= HRS_M
+    source_v, v, i = drive.stop_v[:, 0], terminal.voltage_v[:, 0], terminal.current_a[:, 0]
+    held = terminal.limited[:, 0]
+    assert np.all(v * i >= 0)
+    assert np.all(np.sign(i) == np.sign(source_v))
+    assert np.all(np.abs(i) <= limit_a)
+    np.testing.assert_allclose((v + ohm * i)[~held], source_v[~held], rtol=1e-14)
+    assert np.all(np.abs(v + ohm * i)[held] < np.abs(source_v)[held])
+    np.testing.assert_allclose(np.abs(i)[held], limit_a, rtol=1e-15)
+    last = Stanford().current_a(state, v[-1])[0]
+    assert last == pytest.approx(i[-1], rel=1e-12)
+
+
+@many
+@given(gaps, st.lists(volts, min_size=2, max_size=20, unique=True), ohms)
+def test_current_grows_with_voltage(gap_m, levels, ohm):
+    """At the cell and at the source, one state: read without time to move."""
+    levels = np.sort(levels)
+    state = play(waveform([(0.0, 0.0)]), gap_m)[1]
+    cell = [Stanford().current_a(state, v)[0] for v in levels]
+    read = play(waveform([(0.0, v) for v in levels], ohm), gap_m)[0].current_a[:, 0]
+    assert np.all(np.diff(cell) >= 0)
+    assert np.all(np.diff(read) >= -1e-14 * np.abs(read[1:]))
+    np.testing.assert_array_equal(np.sign(cell), np.sign(levels))
+
+
+@many
+@given(st.sampled_from([1e-8, 1e-7, 1e-6, 1e-4]), volts, volts, gaps, ohms, limits, st.floats(0, 1))
+def test_a_segment_may_be_cut(duration, start_v, stop_v, gap_m, ohm, limit_a, share):
+    """The gap changes by the tolerance, times what a runaway makes of it."""
+    cut_v = start_v + share * (stop_v - start_v)
+    whole = waveform([(duration, stop_v)], ohm, limit_a, start_v=start_v)
+    cut = [(share * duration, cut_v), ((1 - share) * duration, stop_v)]
+    parts = waveform(cut, ohm, limit_a, start_v=start_v)
+    one, two = (play(drive, gap_m)[1]["gap_m"][0] for drive in (whole, parts))
+    growth = speed(one * 1e9, abs(stop_v), ohm, limit_a) * 1e-9 / 3e-4
+    assert abs(one - two) <= 1e-13 * max(3, 10 * growth)
+
+
+@given(st.lists(gaps, min_size=2, max_size=6), points, ohms, limits, st.randoms())
+def test_cells_do_not_know_of_each_other(gap_m, steps, ohm, limit_a, random):
+    drive, model = waveform(steps, ohm, limit_a), Stanford(delta_gap0_m_per_s=1e-6)
+    together, state = play(drive, gap_m, model)
+    order = random.sample(range(len(gap_m)), len(gap_m))
+    apart = model.initial_state(len(gap_m), np.random.default_rng(0))
+    apart["gap_m"] = gap_m
+    for cell in order:
+        alone = model.play(apart, np.array([cell]), drive)
+        np.testing.assert_array_equal(alone.current_a[:, 0], together.current_a[:, cell])
+    assert apart.tobytes() == state.tobytes()
+
+
+@given(gaps, st.floats(0, 1e3), st.floats(-1, 1))
+def test_at_rest_nothing_moves(gap_m, duration, voltage_v):
+    """At 0 V, and below the threshold of every gap, whatever is read there."""
+    _, state = play(waveform([(duration, 0.0), (1e-6, voltage_v), (duration, voltage_v)]), gap_m)
+    before = play(waveform([(0.0, 0.0)]), gap_m)[1]
+    assert state.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-5])
+def test_repeats_are_the_same_as_once_after_the_other(noise):
+    model = Stanford(delta_gap0_m_per_s=noise)
+    cycle = [(1e-7, 1.45), (1e-7, 1.45), (2e-7, -1.15), (3e-7, -1.15), (1e-7, 0.0)]
+    repeated, state = play(waveform(cycle, 50.0, 5e-3, repeats=3), HRS_M, model)
+    written, other = play(waveform(cycle * 3, 50.0, 5e-3), HRS_M, model)
+    assert state.tobytes() == other.tobytes()
+    for one, two in zip(repeated, written, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_units_play_in_their_order_and_columns_belong_to_cells():
+    one, two = (waveform([(1e-7, v), (1e-6, v), (1e-7, 0.0)]) for v in (1.5, 1.41))
+    both = Drive(
+        *(np.hstack([getattr(one, n), getattr(two, n)]) for n in ("duration_s", "start_v", "stop_v")),
+        measured=np.array([False, True, False]),
+        units=np.array([[0, 3, 1], [2, 3, 0], [0, 2, 1]]),
+        source_ohm=0.0,
+        limit_a=INF,
+    )
+    terminal, state = play(both, [HRS_M, HRS_M])
+    assert terminal.current_a.shape == (2, 2)
+    for column, drive in enumerate((one, two)):
+        twice = np.array([[0, 3, 1], [0, 2, 1]])
+        alone, single = play(
+            Drive(drive.duration_s, drive.start_v, drive.stop_v, both.measured, twice, 0.0, INF), HRS_M
+        )
+        np.testing.assert_array_equal(alone.current_a[:, 0], terminal.current_a[:, column])
+        assert single["gap_m"][0] == state["gap_m"][column]
+
+
+def test_large_exponents_do_not_overflow():
+    model = Stanford(v0_v=0.01, g0_m=2e-12, beyond_published=True)
+    terminal, state = play(waveform([(1e-6, 8.0), (1e-6, 8.0)], 10.0), HRS_M, model)
+    assert np.isfinite(terminal.current_a).all()
+    assert np.isfinite(model.current_a(state, [8.0])).all()
+    assert terminal.voltage_v[0, 0] + 10 * terminal.current_a[0, 0] == pytest.approx(8.0, rel=1e-13)
+
+
+# ---- noise ---------------------------------------------------------------------------------------
+
+NOISY = Stanford(delta_gap0_m_per_s=0.02, initial_gap_m=0.95e-9)
+CELLS = 20_000
+
+
+def sigma(kelvin=298.0):
+    """What the .va adds to the rate, at a step of 1 ns, as diffusion: nm/sqrt(s)."""
+    return 0.02e9 / (1 + math.exp((450 - kelvin) / 500)) * math.sqrt(1e-9)
+
+
+def spread(steps, gap_m=0.95e-9, model=NOISY, start_v=0.0):
+    """Ways of many cells, nm."""
+    _, state = play(waveform(steps, start_v=start_v), np.full(CELLS, gap_m), model)
+    return (state["gap_m"] - gap_m) * 1e9
+
+
+@pytest.mark.parametrize("parts", [1, 7])
+def test_mean_square_grows_as_in_theory(parts):
+    """200 ns at rest; with 20,000 cells a variance is known to 1 % and the mean to 0.7 %."""
+    way = spread([(200e-9 / parts, 0.0)] * parts)
+    expected = sigma() ** 2 * 200e-9
+    assert way.var() == pytest.approx(expected, rel=0.04)
+    assert abs(way.mean()) < 4 * math.sqrt(expected / CELLS)
+    quartile = np.quantile(way, 0.75) / math.sqrt(expected)
+    assert quartile == pytest.approx(0.6745, abs=0.05)
+
+
+def test_a_hot_cell_is_noisier():
+    """Just below its threshold an LRS cell is warm; with ten times Rth it is hot."""
+    for rth, least_k in ((2.1e3, 320), (2.1e4, 550)):
+        kelvin = 298 + rth * 1.04 * current(0.25, 1.04)
+        assert kelvin > least_k
+        way = spread([(1e-9, 1.04)], 0.25e-9, msgspec.structs.replace(NOISY, rth_k_per_w=rth), 1.04)
+        assert way.var() == pytest.approx(sigma(kelvin) ** 2 * 1e-9, rel=0.04)
+
+
+@pytest.mark.parametrize("parts", [1, 5])
+def test_bounds_reflect(parts):
+    """A cell that starts at its bound stays within: half a normal; after long, uniform."""
+    way = spread([(50e-9 / parts, 0.0)] * parts, HRS_M)
+    width = sigma() * math.sqrt(50e-9)
+    assert way.max() <= 0
+    assert way.mean() == pytest.approx(-width * math.sqrt(2 / math.pi), rel=0.03)
+    long = spread([(1e-3 / parts, 0.0)] * parts)
+    assert long.mean() == pytest.approx(0, abs=0.02)
+    assert long.var() == pytest.approx(1.5**2 / 12, rel=0.03)
+
+
+def test_noisy_set_does_not_depend_on_the_cut():
+    """How many cells have SET in a marginal pulse, played whole and in 12 parts."""
+    model = msgspec.structs.replace(NOISY, delta_gap0_m_per_s=2e-3, initial_gap_m=None)
+    fractions = []
+    for parts in (1, 12):
+        steps = [(1e-7, 1.41)] + [(2.5e-7 / parts, 1.41)] * parts
+        way = spread(steps, HRS_M, model)
+        fractions.append(np.mean(way < -1.0))
+    assert 0.2 < fractions[0] < 0.8
+    assert fractions[0] == pytest.approx(fractions[1], abs=4 * math.sqrt(0.5 / CELLS))
+
+
+def test_noise_is_off_unless_asked_for():
+    state = play(waveform([(1e-6, 1.5)]), HRS_M)[1]
+    assert state["draws"][0] == 0
+    noisy = play(waveform([(1e-6, 1.5)]), HRS_M, NOISY)[1]
+    assert noisy["draws"][0] > 8
+
+
+# ---- parameters ----------------------------------------------------------------------------------
+
+NUMBERS = [f for f in Stanford.__struct_fields__ if f not in ("gamma_negative", "beyond_published")]
+
+
+@pytest.mark.parametrize("value", [math.nan, INF, -INF])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_parameter_may_be_nan_or_infinite(name, value):
+    with pytest.raises(ConfigError, match=name):
+        Stanford(**{name: value})
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({name: value}, Stanford)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("vel0_m_per_s", 783029.0), ("i0_a", 0.1206), ("f_min_v_per_m", 3.1e9), ("t_crit_k", 300.0)],
+)
+def test_published_ranges(name, value):
+    with pytest.raises(ConfigError, match=f"{name} is .* of the Stanford-PKU v1.0.0 Verilog-A"):
+        Stanford(**{name: value})
+    with pytest.raises(msgspec.ValidationError, match="beyond_published"):
+        msgspec.convert({name: value}, Stanford)
+    assert getattr(Stanford(beyond_published=True, **{name: value}), name) == value
+
+
+@pytest.mark.parametrize("name", ["i0_a", "g0_m", "tox_m", "t_ini_k", "gap_tolerance_m"])
+def test_signs(name):
+    with pytest.raises(ConfigError, match=f"{name} is -1e-12.*above 0"):
+        Stanford(beyond_published=True, **{name: -1e-12})
+
+
+def test_gap_lies_between_its_bounds():
+    with pytest.raises(ConfigError, match="initial_gap_m is 1.8e-09 m, outside"):
+        Stanford(initial_gap_m=1.8e-9)
+    with pytest.raises(ConfigError, match="initial_gap_m"):
+        Stanford(gap_min_m=1.8e-9)
+    with pytest.raises(ConfigError, match="gamma_negative"):
+        Stanford(gamma_negative="15")
+    assert Stanford(gap_max_m=1.88e-9).fresh_gap_m == 1.88e-9
+
+
+def test_first_cells_are_the_same_however_many_there_are():
+    few, more = (Stanford().initial_state(n, np.random.default_rng(1)) for n in (2, 5))
+    assert few.tobytes() == more[:2].tobytes()
+
+
+# ---- other machines ------------------------------------------------------------------------------
+
+SCRIPT = """
+import numpy as np
+from hil.simulators.models.stanford import Stanford
+for ohm, limit in ((0.0, np.inf), (50.0, np.inf), (50.0, 5e-4)):
+    for noise in (0.0, 1e-3):
+        model = Stanford(delta_gap0_m_per_s=noise)
+        state = model.initial_state(2, np.random.default_rng(3))
+        for stop in (1.5, -1.3):
+            model.advance(state, 0.0, stop, 1e-7, ohm, limit)
+            model.advance(state, stop, stop, [3e-7, 5e-8], ohm, limit)
+            model.advance(state, stop, 0.0, 1e-7, ohm, limit)
+            print(*state["gap_m"].tolist())
+"""
+
+
+def run_script(**environment):
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return np.array(run.stdout.split(), float)
+
+
+def test_the_kernel_runs_as_plain_python():
+    plain, compiled = run_script(NUMBA_DISABLE_JIT="1"), run_script()
+    assert len(plain) == 24
+    np.testing.assert_allclose(plain, compiled, rtol=1e-10)
+
+
+NETLIST = """* Stanford-PKU v1.0.0, F_min = 0, gap in nm on a capacitor of 1 F
+Vin p 0 PWL(0 0 4m 2 8m 0 12m -2 16m 0)
+.param kq={kq}
+Bi a 0 V=0.5e-3*(exp(min((V(p)-V(g))/0.25,40))-exp(min((-V(p)-V(g))/0.25,40)))
+Bt kt 0 V=kq*(298+2.1e3*abs(V(p)*V(a)))
+Bx x 0 V=(16-0.8*V(g)*V(g)*V(g))*0.25/12*V(p)
+Br r 0 V=5e9*(exp(min((V(x)-0.6)/max(V(kt),0.02),40))-exp(min((-V(x)-0.6)/max(V(kt),0.02),40)))
+Bg 0 g I=V(r)>0 ? -V(r)*min(1,max(0,(V(g)-0.2)/1e-3)) : -V(r)*min(1,max(0,(1.7-V(g))/1e-3))
+Cg g 0 1 IC=1.7
+.options method=gear trtol=1 reltol=1e-6 abstol=1e-15 vntol=1e-9
+.control
+tran 1u 16m 0 1u uic
+wrdata {out} v(p) v(a) v(g)
+quit
+.endc
+.end
+"""
+
+
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
+def test_ngspice_agrees(tmp_path):
+    """F_min = 0, which a circuit simulator can follow: SET and RESET voltages, currents between."""
+    netlist, out = tmp_path / "stanford.cir", tmp_path / "out.txt"
+    netlist.write_text(NETLIST.format(kq=k / elementary_charge, out=out))
+    subprocess.run(["ngspice", "-b", netlist], capture_output=True, check=True, timeout=50)
+    time_s, source_v, _, current_a, _, gap_nm = np.loadtxt(out).T[:6]
+    model = Stanford(f_min_v_per_m=0.0, beyond_published=True)
+    grid = np.arange(1, 1601) * 1e-5
+    levels = np.interp(grid, [0, 4e-3, 8e-3, 12e-3, 16e-3], [0, 2, 0, -2, 0])
+    terminal, _ = play(waveform([(1e-5, v) for v in levels]), HRS_M, model)
+    spice_a = np.interp(grid, time_s, current_a)
+    differ = np.abs(terminal.current_a[:, 0] / np.where(spice_a, spice_a, 1) - 1)
+    print(differ.max())
