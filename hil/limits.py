@@ -1,6 +1,6 @@
 """What a bench will never do to a cell, what a program would cost it, what it has had so far."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
@@ -11,6 +11,9 @@ from hil.errors import ConfigError, LimitExceeded
 from hil.limits_kernel import book, tally
 from hil.program import Phase, Program
 from hil.units import quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Floats = NDArray[np.float64]
 
@@ -124,10 +127,15 @@ class Ledger:
     def __init__(self, cells: int, earlier: NDArray[Any] | None = None) -> None:
         self.earlier = np.zeros(cells, STRESS) if earlier is None else earlier
         self.own = np.zeros(cells, STRESS)
+        self.journal: Callable[[NDArray[Any]], None] | None = None
+        """Told the own stress after each booking, before anything is sent: what a real sample has
+        had must be on disk even if nobody lives to say so."""
 
     def book(self, cells: NDArray[np.int64], stress: NDArray[Any]) -> None:
         """Add the stress of one program to *cells*."""
         book(self.own, cells, stress)
+        if self.journal is not None:
+            self.journal(self.own)
 
     def total(self) -> NDArray[Any]:
         """Return the stress of every cell in its life, (cells,) STRESS."""

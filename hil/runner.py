@@ -29,6 +29,7 @@ from hil.errors import CellFault, ConfigError, HilError
 from hil.guard import Guard
 from hil.limits import Cost
 from hil.protocol import Batch, Protocol, RunView
+from hil.samples import FILE as SAMPLES
 from hil.samples import SampleLog
 from hil.store import Header, RunStore
 
@@ -144,6 +145,7 @@ def start(
     HilError
         For anything that stops the run; what was measured until then is kept.
     """
+    recall_stress(bench, folder.parent)
     plan(protocol, bench)
     header = Header(
         protocol=protocol_name,
@@ -301,7 +303,15 @@ def _sample_log(bench: Bench, store: RunStore, stack: ExitStack) -> SampleLog | 
     bench.ledger.earlier = log.earlier(len(bench.cells))
     if not bench.can_snapshot:  # a snapshot brings the run's own share itself
         bench.ledger.own = log.own(len(bench.cells))
+        bench.ledger.journal = log.write
     return log
+
+
+def recall_stress(bench: Bench, runs: Path) -> None:
+    """Let a bench know the stress that its named sample has had in the runs of a folder."""
+    if bench.sample.device and (runs / SAMPLES).is_file():
+        with SampleLog(runs, bench.kind, bench.sample.device, "") as log:
+            bench.ledger.earlier = log.earlier(len(bench.cells))
 
 
 def _note_failure(store: RunStore, error: BaseException) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import shutil
 import sqlite3
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice, repeat
@@ -22,6 +21,7 @@ import numpy as np
 
 from hil.errors import StoreError
 from hil.protocol import Batch, Table
+from hil.share import refuse_network_share
 
 FORMAT = 1
 """Version of the run folder; a newer one is refused, older ones are read for ever."""
@@ -238,43 +238,6 @@ _STATUS = {
 }
 
 
-def refuse_network_share(folder: Path) -> None:
-    """Raise StoreError where *folder* lies on a network share.
-
-    SQLite's write-ahead log needs memory shared between processes, which network file systems do
-    not give; a run there could be lost (sqlite.org/wal.html, "Advantages", item 2).
-    """
-    kind = _network_kind(folder)
-    if kind:
-        raise StoreError(
-            f"{folder} lies on a network share ({kind}), where a run cannot be kept safely; "
-            "choose a local folder with --out and copy it afterwards"
-        )
-
-
-_NETWORK_KINDS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "ncpfs"}
-
-
-_MOUNTS = Path("/proc/mounts")
-
-
-def _network_kind(folder: Path) -> str:
-    path = folder.resolve()
-    if sys.platform == "win32":
-        import ctypes
-
-        remote = ctypes.windll.kernel32.GetDriveTypeW(f"{path.anchor}") == 4
-        return "Windows" if remote or path.anchor.startswith("\\\\") else ""
-    best, kind = "", ""
-    with contextlib.suppress(OSError):
-        for line in _MOUNTS.read_text(encoding="utf-8").splitlines():
-            _, mount, fstype, *_ = line.split(" ")
-            mount = mount.replace("\\040", " ")
-            if path.is_relative_to(mount) and len(mount) >= len(best):
-                best, kind = mount, fstype
-    return kind if kind in _NETWORK_KINDS else ""
-
-
 def _existing(folder: Path) -> Path:
     path = folder / FILE
     if not path.is_file():
@@ -432,8 +395,8 @@ def _read_table(db: sqlite3.Connection, columns: dict[str, str]) -> Table:
 
 
 def _column(values: tuple[Any, ...], unit: str) -> np.ndarray:
+    """Make an array; NaN, which SQLite keeps as NULL, comes back as NaN."""
     if unit == "text":
         return np.array(values, dtype=np.str_)
-    if None in values or unit != "1":
-        return np.array([np.nan if v is None else v for v in values], float)
-    return np.array(values, float if any(isinstance(v, float) for v in values) else np.int64)
+    whole = unit == "1" and all(type(value) is int for value in values)
+    return np.array(values, np.int64 if whole else np.float64)

@@ -16,7 +16,7 @@ from hil.config import find_bench
 from hil.decode import decode, decode_text, unknown
 from hil.errors import ConfigError, StoreError
 from hil.protocol import Protocol, Table
-from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan
+from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan, recall_stress
 from hil.runner import resume as resume_run
 from hil.runner import start as start_run
 from hil.store import Header, RunRecord
@@ -93,6 +93,7 @@ def run(
     seed = choose_seed() if seed is None else seed
     bench = named.build(seed)
     _show_bench(console, bench, named.file.title)
+    recall_stress(bench, out)
     complete = wanted.complete(bench)
     planned = plan(complete, bench)
     _show_plan(console, planned)

@@ -50,7 +50,8 @@ class Walk:
     placing : (cells,) bool
         Whether the cell is on its way to the start of a walk.
     last : (4, cells) float64
-        The last read of each cell (`READ`), NaN before the first.
+        The last read of each cell (`READ`), NaN before the first and after a resume on a bench
+        that cannot bring its cells back: they are looked at anew.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Walk:
         self._due: Due | None = None
         self._seen: list[tuple[Indices, Floats]] = []
         self._remember(run.past)
+        if run.seam:
+            self.last[:] = np.nan
 
     def unseen(self) -> Indices:
         """Rows of the cells that have not been read yet."""
-        return np.flatnonzero(np.isnan(self.last[3]))
+        return np.flatnonzero(np.isnan(self.last[3]) & (self._left > 0))
 
     def due(self) -> Due:
         """Tell who is next: the cell that has waited longest, and all that need the same as it.

@@ -19,8 +19,10 @@ from hil.bench import Bench, Cells, Readings, Sample
 from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, find_bench
 from hil.errors import CellFault, LimitExceeded
+from hil.limits import STRESS, Budget
 from hil.program import Program, pulse, read
 from hil.protocol import Batch, Columns, Protocol, RunView
+from hil.samples import SampleLog
 from hil.store import RunRecord
 
 
@@ -153,6 +155,42 @@ def test_a_signal_stops_a_simulated_run_after_the_batch_and_it_resumes_to_the_sa
     monkeypatch.setitem(sys.modules, __name__, sys.modules[Reads.__module__])
     assert runner.resume(tmp_path / "run").finished
     assert kept(tmp_path) == (40, "finished")
+
+
+def test_stress_of_a_real_sample_is_on_disk_before_a_program_is_sent(
+    tmp_path: Path, named: NamedBench
+) -> None:
+    """What was asked of the sample is known even if the owner dies while it is asked."""
+    known: list[tuple[int, int]] = []
+
+    class Asking(Watched):
+        def _apply(self, program: Program, cells: np.ndarray, prepared: Any) -> Readings:
+            with SampleLog(tmp_path, "virtual", "W3/D14", "run") as log:
+                known.append((log.own(2)["bias_s"].min(), self.ledger.own["bias_s"].min()))
+            return super()._apply(program, cells, prepared)
+
+    bench = Asking(named.build(1))
+    bench.sample = Sample(device="W3/D14", formed=True)
+    run(tmp_path, named, bench, Reads(count=3))
+    assert len(known) == 3
+    assert all(on_disk == booked > 0 for on_disk, booked in known)
+
+
+def test_a_spent_budget_is_seen_before_a_run_is_made(tmp_path: Path, named: NamedBench) -> None:
+    class Pulses(Reads, frozen=True, kw_only=True):
+        def programs(self, bench: Bench) -> Iterator[tuple[Program, float]]:
+            yield pulse(1.5, high_s=500e-9), 1
+
+    bench = named.build(1)
+    bench.sample = Sample(device="W3/D14", formed=True)
+    bench.limits = msgspec.structs.replace(bench.limits, budget=Budget(pulses=10))
+    spent = np.zeros(2, STRESS)
+    spent["pulses"] = 10
+    with SampleLog(tmp_path, "physics", "W3/D14", "earlier") as log:
+        log.write(spent)
+    with pytest.raises(LimitExceeded, match="budget"):
+        run(tmp_path, named, bench, Pulses())
+    assert not (tmp_path / "run").exists()
 
 
 def test_nothing_is_made_for_a_protocol_beyond_the_limits(

@@ -14,10 +14,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from hil import store
 from hil.errors import ConfigError, StoreError
 from hil.protocol import Batch, Columns
-from hil.store import FILE, FORMAT, Header, RunRecord, RunStore, add_note, refuse_network_share
+from hil.store import FILE, FORMAT, Header, RunRecord, RunStore, add_note
 
 COLUMNS = {"name": "text", "count": "1", "flag": "1", "current_a": "A", "voltage_v": "V"}
 HEADER = Header(
@@ -335,13 +334,13 @@ def test_a_network_share_is_refused_with_the_reason_also_behind_a_link(
     mounts = tmp_path / "mounts"
     escaped = str(share).replace(" ", r"\040")
     mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/lab {escaped} {kind} rw 0 0\n")
-    monkeypatch.setattr(store, "_MOUNTS", mounts)
+    monkeypatch.setattr(network_share, "MOUNTS", mounts)
     told = hil("run", "jump-table", "--bench=tiox", "--set=points=1")
     assert (told.code, told.err.count("\n")) == (1, 1)
     assert f"network share ({kind})" in told.err
     assert "--out" in told.err
     assert list(share.iterdir()) == []
-    refuse_network_share(tmp_path / "local")
+    network_share.refuse_network_share(tmp_path / "local")
 
 
 @pytest.mark.parametrize("names", [("seq",), ("Batch",), ("cell", "Cell")], ids=str)

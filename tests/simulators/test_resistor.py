@@ -47,9 +47,7 @@ def test_source_holds_its_limit():
     np.testing.assert_allclose(terminal.voltage_v[:, 0], [0.5, 1.0, -1.0], rtol=1e-15)
 
 
-@given(
-    st.floats(-100, 100), st.floats(1e-3, 1e9), st.floats(0, 1e6), st.floats(1e-9, 1.0)
-)
+@given(st.floats(-100, 100), st.floats(1e-3, 1e9), st.floats(0, 1e6), st.floats(1e-9, 1.0))
 def test_kirchhoff(source_v, resistance_ohm, source_ohm, limit_a):
     terminal = play(steps([source_v], source_ohm, limit_a), resistance_ohm=resistance_ohm)
     voltage_v, current_a = terminal.voltage_v[0, 0], terminal.current_a[0, 0]

@@ -5,7 +5,6 @@ integrates the gap in time with LSODA and stops at events; a cell at its thresho
 follows the root of the threshold condition.
 """
 
-import itertools
 import math
 import os
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.constants import elementary_charge, k
 from scipy.integrate import solve_ivp
@@ -351,7 +350,9 @@ gaps = st.floats(LRS_M, HRS_M)
 volts = st.just(0.0) | st.floats(-2.5, -1e-12) | st.floats(1e-12, 2.5)
 ohms = st.sampled_from([0.0, 50.0, 1e3, 1e5])
 limits = st.sampled_from([INF, 1e-2, 5e-4, 1e-6])
-points = st.lists(st.tuples(st.sampled_from([1e-8, 1e-7, 1e-6, 1e-3]), volts), min_size=1, max_size=5)
+points = st.lists(
+    st.tuples(st.sampled_from([1e-8, 1e-7, 1e-6, 1e-3]), volts), min_size=1, max_size=5
+)
 many = settings(max_examples=150, deadline=None)
 
 
@@ -387,7 +388,9 @@ def test_current_grows_with_voltage(gap_m, levels, ohm):
 
 
 @many
-@given(st.sampled_from([1e-8, 1e-7, 1e-6, 1e-4]), volts, volts, gaps, ohms, limits, st.floats(0, 1))
+@given(
+    st.sampled_from([1e-8, 1e-7, 1e-6, 1e-4]), volts, volts, gaps, ohms, limits, st.floats(0, 1)
+)
 def test_a_segment_may_be_cut(duration, start_v, stop_v, gap_m, ohm, limit_a, share):
     """The gap changes by the tolerance, times what a runaway makes of it."""
     cut_v = start_v + share * (stop_v - start_v)
@@ -434,7 +437,10 @@ def test_repeats_are_the_same_as_once_after_the_other(noise):
 def test_units_play_in_their_order_and_columns_belong_to_cells():
     one, two = (waveform([(1e-7, v), (1e-6, v), (1e-7, 0.0)]) for v in (1.5, 1.41))
     both = Drive(
-        *(np.hstack([getattr(one, n), getattr(two, n)]) for n in ("duration_s", "start_v", "stop_v")),
+        *(
+            np.hstack([getattr(one, n), getattr(two, n)])
+            for n in ("duration_s", "start_v", "stop_v")
+        ),
         measured=np.array([False, True, False]),
         units=np.array([[0, 3, 1], [2, 3, 0], [0, 2, 1]]),
         source_ohm=0.0,
@@ -445,7 +451,8 @@ def test_units_play_in_their_order_and_columns_belong_to_cells():
     for column, drive in enumerate((one, two)):
         twice = np.array([[0, 3, 1], [0, 2, 1]])
         alone, single = play(
-            Drive(drive.duration_s, drive.start_v, drive.stop_v, both.measured, twice, 0.0, INF), HRS_M
+            Drive(drive.duration_s, drive.start_v, drive.stop_v, both.measured, twice, 0.0, INF),
+            HRS_M,
         )
         np.testing.assert_array_equal(alone.current_a[:, 0], terminal.current_a[:, column])
         assert single["gap_m"][0] == state["gap_m"][column]
@@ -456,7 +463,9 @@ def test_large_exponents_do_not_overflow():
     terminal, state = play(waveform([(1e-6, 8.0), (1e-6, 8.0)], 10.0), HRS_M, model)
     assert np.isfinite(terminal.current_a).all()
     assert np.isfinite(model.current_a(state, [8.0])).all()
-    assert terminal.voltage_v[0, 0] + 10 * terminal.current_a[0, 0] == pytest.approx(8.0, rel=1e-13)
+    assert terminal.voltage_v[0, 0] + 10 * terminal.current_a[0, 0] == pytest.approx(
+        8.0, rel=1e-13
+    )
 
 
 # ---- noise ---------------------------------------------------------------------------------------
@@ -492,7 +501,9 @@ def test_a_hot_cell_is_noisier():
     for rth, least_k in ((2.1e3, 320), (2.1e4, 550)):
         kelvin = 298 + rth * 1.04 * current(0.25, 1.04)
         assert kelvin > least_k
-        way = spread([(1e-9, 1.04)], 0.25e-9, msgspec.structs.replace(NOISY, rth_k_per_w=rth), 1.04)
+        way = spread(
+            [(1e-9, 1.04)], 0.25e-9, msgspec.structs.replace(NOISY, rth_k_per_w=rth), 1.04
+        )
         assert way.var() == pytest.approx(sigma(kelvin) ** 2 * 1e-9, rel=0.04)
 
 
@@ -529,7 +540,9 @@ def test_noise_is_off_unless_asked_for():
 
 # ---- parameters ----------------------------------------------------------------------------------
 
-NUMBERS = [f for f in Stanford.__struct_fields__ if f not in ("gamma_negative", "beyond_published")]
+NUMBERS = [
+    f for f in Stanford.__struct_fields__ if f not in ("gamma_negative", "beyond_published")
+]
 
 
 @pytest.mark.parametrize("value", [math.nan, INF, -INF])

@@ -163,6 +163,22 @@ def _same(
         assert np.array_equal(one[name], other[name], equal_nan=one[name].dtype == float), name
 
 
+def test_after_a_resume_on_a_bench_that_cannot_be_brought_back_cells_are_looked_at_anew() -> None:
+    """What was counted stays counted; the walk begins anew from what the cell is now."""
+    first = collect(tiox(2, seed=1), points=30)
+    cut = {name: values[:100] for name, values in first.items()}
+    counted = len(points(cut)["cell"])
+    bench = tiox(2, seed=99)
+    protocol = JumpTableCollection(points=30).complete(bench)
+    with bench:
+        view = RunView(7, batch=60, past=lambda: cut, seam=True)
+        batches = list(protocol.measure(bench, view))
+    assert batches[0].values["kind"] == "look"
+    assert (batches[0].values["segment"] == -1).sum() == 0
+    done = sum(batch.done for batch in batches)
+    assert done + counted == 2 * 8 * 30
+
+
 def resistors(resistance_ohm: float) -> PhysicsBench:
     limits = Limits(
         read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=1e-3),
