@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from hil import share as network_share
 from hil.errors import ConfigError, StoreError
 from hil.protocol import Batch, Columns
 from hil.store import FILE, FORMAT, Header, RunRecord, RunStore, add_note
