@@ -43,17 +43,8 @@ class Resistor(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         limit_a times its resistance.
         """
         resistance_ohm = state["resistance_ohm"][cells]
-        source_v = np.broadcast_to(_measured(drive), (drive.readings, len(cells)))
+        source_v = drive.stop_v[drive.looks]
         divided_a = source_v / (drive.source_ohm + resistance_ohm)
         limited = np.abs(divided_a) > drive.limit_a
         current_a = np.where(limited, np.copysign(drive.limit_a, source_v), divided_a)
         return Terminal(current_a * resistance_ohm, current_a, limited)
-
-
-def _measured(drive: Drive) -> Floats:
-    """Collect the source voltage at the end of each measured segment, (readings, columns)."""
-    rows = [
-        np.tile(np.flatnonzero(drive.measured[first:last]) + first, repeats)
-        for first, last, repeats in drive.units.tolist()
-    ]
-    return drive.stop_v[np.concatenate([np.zeros(0, np.intp), *rows])]

@@ -61,14 +61,14 @@ LAW = np.dtype(
 )
 """Constants of one call: parameters, source and steps, in SI.
 
-``pull`` is a0 / tox and ``floor`` F_min tox (V); ``stride`` and ``leap`` are the first guesses of a
-step on a ramp and under a steady source, as changes of ln(speed). A record, because numba hands
+``pull`` is a0 / tox and ``floor`` F_min tox (V); ``stride`` and ``leap`` are the first guesses of
+a step on a ramp and under a steady source, as changes of ln(speed). A record, because numba hands
 it on as a pointer: a tuple of 17 numbers would be copied at every call.
 """
 
 
 class Noise(NamedTuple):
-    """Diffusion of the gap: deltaGap0 sqrt(time step) in m/sqrt(s), and the kick of one part (m)."""
+    """Diffusion of the gap, deltaGap0 sqrt(time step) in m/sqrt(s), and the kick of a part (m)."""
 
     diffusion: float
     grid: float
@@ -388,6 +388,8 @@ def _gauge(law, leg, spot, at_limit):
 def _meet(law, leg, spot, end, lead, size, at_limit):
     """Find where in a step, from spot to end, the gauge changes its sign (Illinois).
 
+    A spot where it is 0 already is not the answer, unless the gauge leaves it to the wrong side.
+
     Returns
     -------
     end : Spot
@@ -398,6 +400,15 @@ def _meet(law, leg, spot, end, lead, size, at_limit):
     low, below = 0.0, max(sign * _gauge(law, leg, spot, at_limit), _SLACK)
     high, above = size, min(sign * _gauge(law, leg, end, at_limit), -_SLACK)
     error, side = math.inf, 0
+    while below == _SLACK and low == 0.0:
+        end, error = _step(law, leg, spot, lead, 0.5 * high)
+        value = sign * _gauge(law, leg, end, at_limit)
+        if value > _SLACK:
+            low, below = 0.5 * high, value
+        else:
+            high, above = 0.5 * high, min(value, -_SLACK)
+        if abs(end.gap - spot.gap) <= 0.1 * law.tolerance:
+            return end, error, high
     for _ in range(50):
         last = end.gap
         size = low + (high - low) * below / (below - above)
@@ -497,15 +508,17 @@ def _move(law, leg, gap, time):
 
 
 @_jit
-def _slide(law, leg, gap, time):
+def _slide(law, leg, gap, time, stuck):
     """Let a cell at its onset follow a rising ramp, up to where that gets too fast for it.
+
+    A cell that is *stuck*, because by rounding it can neither follow nor fall behind, follows.
 
     Returns
     -------
     gap, time : float
         Where it falls behind, or where it is at the end of the leg.
     """
-    ramp = (1.0 - 1e-6) * leg.ramp
+    ramp = 0.0 if stuck else (1.0 - 1e-6) * leg.ramp
     if _creep(law, leg, gap) < ramp:
         return gap, time
     goal = _edge(law, leg, gap, leg.stop)
@@ -537,15 +550,17 @@ def _drive(law, leg, gap):
     at_onset = excess <= _SLACK * top
     if at_onset:
         time = max(-excess, 0.0) / leg.ramp
-    for _ in range(1000):
+    last = -1.0
+    while True:
         if at_onset:
             if leg.ramp <= 0.0:
-                break
-            gap, time = _slide(law, leg, gap, time)
+                return gap
+            stuck = abs(gap - last) <= 0.2 * law.tolerance
+            gap, time = _slide(law, leg, gap, time, stuck)
+            last = gap
         gap, time, at_onset = _move(law, leg, gap, time)
         if not at_onset:
-            break
-    return gap
+            return gap
 
 
 @_jit
