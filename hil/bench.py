@@ -2,7 +2,7 @@
 
 A bench has cells, means to drive and read them, limits and a clock. What every bench does alike
 stands here: comparing a program with limits and abilities, booking stress, leaving safe. What a
-kind of bench does in its own way are the five methods with an underscore that it must write.
+kind of bench does in its own way are the six methods with an underscore that it must write.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ from hil.clock import Clock
 from hil.errors import ConfigError, LimitExceeded, NotSupported
 from hil.guard import SafeMessages
 from hil.limits import Cost, Ledger, Limits, check_limits
-from hil.program import Look, Program
+from hil.program import Look, Phase, Program
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -68,7 +68,9 @@ class Cells:
     @cached_property
     def indices(self) -> Indices:
         """All cells, (cells,) int64."""
-        return np.arange(len(self))
+        indices = np.arange(len(self))
+        indices.setflags(write=False)
+        return indices
 
     def name(self, cell: int) -> str:
         """Name a cell as people do: cell 3, or R2C5 (from 1) in an array."""
@@ -188,26 +190,42 @@ class Bench(ABC):
         sample: Sample,
         source_ohm: float = 0.0,
         sets_at: int = 1,
-        allow_unlimited_current: bool = False,
     ) -> None:
         self.name = name
         self.cells = cells
         self.capabilities = capabilities
-        self.limits = limits
+        self._limits = limits
         self.clock = clock
         self.sample = sample
         self.source_ohm = source_ohm
         self.sets_at = sets_at
-        self.allow_unlimited_current = allow_unlimited_current
         self.ledger = Ledger(len(cells))
-        self._checked: dict[int, _Checked] = {}
+        self._checked: dict[tuple[int, bytes], _Checked] = {}
         self._is_open = False
 
+    @property
+    def limits(self) -> Limits:
+        """What the bench will never do to a cell."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._limits = limits
+        self._checked.clear()
+
     def open(self) -> None:
-        """Connect, and bring everything to 0 V with the outputs as `_open` needs them."""
-        if not self._is_open:
+        """Connect, and bring everything to 0 V with the outputs as `_open` needs them.
+
+        If that fails half way, what is open already is made safe and closed.
+        """
+        if self._is_open:
+            return
+        self._is_open = True
+        try:
             self._open()
-            self._is_open = True
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Make safe, then disconnect; may be called twice and on a bench that failed to open."""
@@ -252,8 +270,7 @@ class Bench(ABC):
         NotSupported
             This bench cannot do what the program asks for.
         """
-        cells = self.cells.indices if cells is None else cells
-        return self._check(program, cells).cost
+        return self._check(program, self._resolved(cells)).cost
 
     def apply(self, program: Program, cells: Indices | None = None) -> Readings:
         """Play a program once on each of *cells* and return what was measured.
@@ -267,7 +284,7 @@ class Bench(ABC):
         """
         if not self._is_open:
             raise ConfigError(f"bench {self.name} is not open; use it in a with statement")
-        cells = self.cells.indices if cells is None else cells
+        cells = self._resolved(cells)
         checked = self._check(program, cells)
         self.ledger.book(cells, checked.cost.stress)
         return self._apply(program, cells, checked.prepared)
@@ -294,11 +311,12 @@ class Bench(ABC):
         """Connect to the instruments; sources at 0 V."""
 
     @abstractmethod
-    def _prepare(self, program: Program, current_limit_a: float) -> Any:
-        """Turn a program into what this bench plays; pure, and done once for each program.
+    def _prepare(self, program: Program, cells: Indices, current_limit_a: float) -> Any:
+        """Turn a program into what this bench plays on these cells; pure.
 
-        Raises NotSupported for what this bench or its device has no answer to. *current_limit_a*
-        is what to set, inf where the bench sets none.
+        Raises NotSupported for what this bench or its device has no answer to. The current limit
+        is what the limits and the program allow (A): to be set where the bench regulates, to
+        choose a measuring range by where it only watches.
         """
 
     @abstractmethod
@@ -311,11 +329,11 @@ class Bench(ABC):
 
     @abstractmethod
     def _make_safe(self) -> None:
-        """0 V first, then off."""
+        """0 V first, then off; also on a bench that `_open` left half open."""
 
     @abstractmethod
     def _close(self) -> None:
-        """Disconnect."""
+        """Disconnect what is connected."""
 
     def _snapshot(self) -> bytes:
         raise NotSupported(f"bench {self.name} cannot keep the state of its cells")
@@ -323,50 +341,74 @@ class Bench(ABC):
     def _restore(self, snapshot: bytes) -> None:
         raise NotSupported(f"bench {self.name} cannot bring back a state of its cells")
 
-    def _check(self, program: Program, cells: Indices) -> "_Checked":
-        """Check a program, or remember that it was checked before; the budget is new each time."""
-        checked = self._checked.get(id(program))
-        if checked is None or checked.program is not program:
-            checked = self._check_anew(program)
-            if len(self._checked) >= REMEMBERED:
-                self._checked.clear()
-            self._checked[id(program)] = checked
-        if cells is not self.cells.indices:
-            self._refuse_cells(cells)
-        if program.columns not in (1, len(cells)):
-            raise ConfigError(f"a program for {program.columns} cells was given to {len(cells)}")
-        cost = checked.cost
-        self.ledger.refuse_beyond(self.limits.budget, cells, cost.stress)
-        if not self.capabilities.parallel and len(cells) != 1:
-            cost = msgspec.structs.replace(cost, duration_s=self._duration_s(program, cells))
-            return _Checked(program, cost, checked.prepared)
-        return checked
-
-    def _refuse_cells(self, cells: Indices) -> None:
-        if not cells.size:
-            raise ConfigError("a program was given to no cell")
+    def _resolved(self, cells: Indices | None) -> Indices:
+        """Return the cells a program is for; raises ConfigError for what is no list of cells."""
+        if cells is None:
+            return self.cells.indices
+        cells = np.asarray(cells)
+        if cells.ndim != 1 or not cells.size or cells.dtype.kind not in "iu":
+            raise ConfigError("a program is for one or more cells, given as an array of numbers")
+        cells = np.ascontiguousarray(cells, np.int64)
         if int(cells.view(np.uint64).max()) >= len(self.cells):  # negative ones are huge
             raise ConfigError(f"bench {self.name} has cells 0 to {len(self.cells) - 1}")
+        if cells.size > 1 and np.unique(cells).size < cells.size:
+            raise ConfigError("a cell is named twice; each cell gets a program once")
+        return cells
 
-    def _check_anew(self, program: Program) -> "_Checked":
-        """Compare with limits and capabilities: what depends on the program alone."""
+    def _check(self, program: Program, cells: Indices) -> "_Checked":
+        """Check a program, or remember that it was checked before; the budget is new each time.
+
+        Programs with a column for each cell are made for one occasion and not remembered.
+        """
+        if program.columns not in (1, len(cells)):
+            raise ConfigError(f"a program for {program.columns} cells was given to {len(cells)}")
+        key = (id(program), cells.tobytes())
+        checked = self._checked.get(key)
+        if checked is None or checked.program is not program:
+            checked = self._check_anew(program, cells)
+            if program.columns == 1:
+                if len(self._checked) >= REMEMBERED:
+                    self._checked.clear()
+                self._checked[key] = checked
+        self.ledger.refuse_beyond(self.limits.budget, cells, checked.cost.stress)
+        return checked
+
+    def _check_anew(self, program: Program, cells: Indices) -> "_Checked":
+        """Compare with limits and capabilities: all but the budget."""
         self._refuse_demands(program)
-        stress = check_limits(program, self.limits)
+        stress, largest_v = check_limits(program, self.limits)
         limit_a = self._current_limit_a(program)
-        volts = float(max(stress["highest_v"].max(), -stress["lowest_v"].min()))
-        through_a = volts / self.source_ohm if self.source_ohm > 0 else np.inf
-        regulated = self.capabilities.current_limit == "regulated"
-        current_a = min(limit_a, through_a) if regulated else through_a
-        if self.capabilities.current_limit == "series" and current_a > limit_a:
-            raise LimitExceeded(
-                f"{volts:.4g} V over {self.source_ohm:.4g} ohm in series is {current_a:.4g} A "
-                f"where {limit_a:.4g} A are allowed; take a larger resistor or a smaller voltage"
-            )
-        stress["energy_j"] *= min(current_a, limit_a)
-        duration_s = self._duration_s(program, self.cells.indices[: program.columns])
-        set_a = limit_a if regulated else np.inf
+        current_a = self._largest_current_a(program, largest_v, limit_a)
+        biased = stress["energy_j"] > 0
+        stress["energy_j"][biased] *= current_a
+        duration_s = self._duration_s(program, cells)
+        set_a = limit_a if self.capabilities.current_limit == "regulated" else np.inf
         cost = Cost(duration_s, set_a, current_a, stress)
-        return _Checked(program, cost, self._prepare(program, set_a))
+        return _Checked(program, cost, self._prepare(program, cells, limit_a))
+
+    def _largest_current_a(
+        self, program: Program, largest_v: dict[Phase, float], limit_a: float
+    ) -> float:
+        """Tell the largest current that can flow; raises if a resistor lets too much through."""
+        how, series_ohm = self.capabilities.current_limit, self.source_ohm
+        through_a = {
+            phase: volts / series_ohm if series_ohm > 0 else np.inf
+            for phase, volts in largest_v.items()
+        }
+        most_a = max(through_a.values())
+        if how == "regulated":
+            return min(limit_a, most_a)
+        if how == "series":
+            asked_a = program.demands.current_limit_a or np.inf
+            for phase, amperes in through_a.items():
+                allowed_a = min(self.limits.of(phase).current_a, asked_a)
+                if amperes > allowed_a:
+                    raise LimitExceeded(
+                        f"{largest_v[phase]:.4g} V over {series_ohm:.4g} ohm in series is "
+                        f"{amperes:.4g} A where {allowed_a:.4g} A are allowed; take a larger "
+                        "resistor or a smaller voltage"
+                    )
+        return most_a
 
     def _current_limit_a(self, program: Program) -> float:
         """Find the least of the limits of all phases in the program and of what it asks for."""
@@ -374,11 +416,8 @@ class Bench(ABC):
         asked_a = program.demands.current_limit_a
         if asked_a is None:
             return allowed_a
-        if self.capabilities.current_limit == "none" and not self.allow_unlimited_current:
-            raise NotSupported(
-                f"bench {self.name} cannot limit a current; leave the limit out, or state "
-                "allow_unlimited_current = true in the bench file"
-            )
+        if self.capabilities.current_limit == "none":
+            raise NotSupported(f"bench {self.name} cannot limit a current; leave the limit out")
         if asked_a > allowed_a:
             raise LimitExceeded(
                 f"the program asks for a current limit of {asked_a:.4g} A where the bench's "
@@ -398,7 +437,7 @@ class Bench(ABC):
         step_s = can.time_step_s
         if step_s > 0:
             steps = program.duration_s / step_s
-            if (np.abs(steps - np.rint(steps)) > 1e-6).any():
+            if (np.abs(steps - np.rint(steps)) > 1e-6 + 1e-14 * steps).any():
                 raise NotSupported(
                     f"bench {self.name} resolves {step_s:.4g} s; round durations with round_time"
                 )

@@ -46,3 +46,7 @@ class VirtualClock(Clock):
         if not duration_s >= 0:
             raise ValueError(f"time moves forward, not by {duration_s} s")
         self._now_s += duration_s
+
+    def jump_to(self, now_s: float) -> None:
+        """Take up the time of a snapshot (s)."""
+        self._now_s = now_s

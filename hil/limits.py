@@ -1,6 +1,6 @@
 """What a bench will never do to a cell, what a program would cost it, what it has had so far."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,7 +27,7 @@ class PhaseLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     width_s: (
         Annotated[float, quantity("s", "longest time in one go beyond the read limits")] | None
     ) = None
-    gate_v: Annotated[float, quantity("V", "highest gate voltage")] | None = None
+    gate_v: Annotated[float, quantity("V", "largest gate voltage, either sign")] | None = None
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -56,6 +56,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     budget: Budget = Budget()
 
     def __post_init__(self) -> None:
+        if self.read.width_s is not None:
+            raise ConfigError(
+                "limits.read takes no width_s: it is the longest time beyond the read limits"
+            )
         if self.read.positive_v > self.switching.positive_v:
             raise ConfigError(
                 "limits.read.positive_v is above limits.switching.positive_v; lower the one or "
@@ -159,7 +163,23 @@ class Ledger:
                 )
 
 
-def check_limits(program: Program, limits: Limits) -> NDArray[Any]:
+class Waveform(NamedTuple):
+    """What a program's waveform is like.
+
+    Attributes
+    ----------
+    stress : (columns,) STRESS
+        Of one cell of each column; its energy is still the integral of |V| (V s), to be
+        multiplied by the largest current.
+    largest_v : dict
+        Largest |V| of each phase that occurs (V).
+    """
+
+    stress: NDArray[Any]
+    largest_v: dict[Phase, float]
+
+
+def check_limits(program: Program, limits: Limits) -> Waveform:
     """Compare a program with the voltage, width and gate limits; measure its stress.
 
     Parameters
@@ -169,17 +189,14 @@ def check_limits(program: Program, limits: Limits) -> NDArray[Any]:
     limits : Limits
         The bench's.
 
-    Returns
-    -------
-    (columns,) STRESS
-        Stress of one cell of each column; its energy is still the integral of |V| (V s), to be
-        multiplied by the largest current.
-
     Raises
     ------
+    ConfigError
+        For arrays that are no program.
     LimitExceeded
         Naming the limit, the value asked for and the value allowed.
     """
+    program.refuse_malformed()
     duration_s, start_v, stop_v = program.duration_s, program.start_v, program.stop_v
     read = limits.read
     stress = np.zeros(program.columns, STRESS)
@@ -198,7 +215,9 @@ def check_limits(program: Program, limits: Limits) -> NDArray[Any]:
         _compare(
             phase, limits.of(phase), extremes[phase], longest_s[phase], program.demands.gate_v
         )
-    return stress
+    return Waveform(
+        stress, {phase: float(np.abs(extremes[phase]).max()) for phase in program.phases}
+    )
 
 
 def _compare(
@@ -212,7 +231,7 @@ def _compare(
         raise _exceeded(name, "negative_v", low_v, limits.negative_v, "V")
     if limits.width_s is not None and longest_s > limits.width_s * (1 + 1e-9):
         raise _exceeded(name, "width_s", longest_s, limits.width_s, "s")
-    if gate_v is not None and (limits.gate_v is None or gate_v > limits.gate_v):
+    if gate_v is not None and (limits.gate_v is None or abs(gate_v) > limits.gate_v):
         raise _exceeded(name, "gate_v", gate_v, limits.gate_v or 0.0, "V")
 
 

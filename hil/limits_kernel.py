@@ -29,7 +29,7 @@ def tally(
     worst_gap_v = 0.0
     for column in range(start_v.shape[1]):
         mine = stress[column]
-        state = np.zeros(4)  # end voltage, time of the open excursion, its phase, largest gap
+        state = np.zeros(4)  # end voltage, time of the open excursion, its phases, largest gap
         for unit in range(units.shape[0]):
             first, last, repeats = units[unit]
             _walk(duration_s, start_v, stop_v, phase, column, first, last, 1,
@@ -114,7 +114,7 @@ def _beyond(v, low_v, high_v):
 @njit(cache=True)
 def _extend(t, p, state):
     state[1] += t
-    state[2] = max(state[2], p)
+    state[2] = float(int(state[2]) | (1 << p))
 
 
 @njit(cache=True)
@@ -122,7 +122,8 @@ def _close(mine, longest_s, state):
     """End the excursion that is open, if one is."""
     if state[1] > 0.0:
         mine["pulses"] += 1
-        p = int(state[2])
-        longest_s[p] = max(longest_s[p], state[1])
+        for p in range(longest_s.shape[0]):
+            if int(state[2]) >> p & 1:
+                longest_s[p] = max(longest_s[p], state[1])
         state[1] = 0.0
         state[2] = 0.0

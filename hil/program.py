@@ -1,7 +1,8 @@
 """Programs: what a protocol asks a source to do, as immutable arrays of linear voltage segments.
 
 `pulse`, `read`, `hold`, `ramp`, `staircase` and `wait` build programs, ``+`` joins them and ``*``
-repeats them. A repeated part is stored once and played often, so a million cycles cost no memory.
+repeats them. A repeated part is stored once and played often: a million cycles cost no memory but
+for what they measure.
 All voltages are the source's open-circuit voltage, row minus column.
 """
 
@@ -138,6 +139,41 @@ class Program:
     units: NDArray[np.int64]
     demands: Demands = _NONE
 
+    def __post_init__(self) -> None:
+        for array in (
+            self.duration_s, self.start_v, self.stop_v, self.look, self.phase, self.units,
+        ):  # fmt: skip
+            array.setflags(write=False)
+
+    def refuse_malformed(self) -> None:
+        """Raise ConfigError for arrays that are no program; builders make none such."""
+        shape = self.start_v.shape
+        count = len(self.look)
+        if not (
+            len(shape) == 2
+            and shape == self.stop_v.shape == self.duration_s.shape
+            and shape[0] == count == len(self.phase)
+            and self.units.ndim == 2
+            and self.units.shape[1] == 3
+        ):
+            raise ConfigError("a program's arrays do not fit together; use the builders")
+        first, last, repeats = self.units.T
+        if not (
+            len(self.units)
+            and (first >= 0).all()
+            and (first < last).all()
+            and (last <= count).all()
+            and (repeats >= 1).all()
+        ):
+            raise ConfigError("a program's units do not lie within its segments")
+        kinds = (self.phase >= 0) & (self.phase <= Phase.FORMING)
+        if not (kinds & (self.look >= 0) & (self.look <= Look.ZERO)).all():
+            raise ConfigError("a program has segments of no known phase or look")
+        if not (np.isfinite(self.start_v).all() and np.isfinite(self.stop_v).all()):
+            raise ConfigError("a program's voltages are finite numbers, not NaN or infinite")
+        if not ((self.duration_s > 0) & (self.duration_s < np.inf)).all():
+            raise ConfigError("a program's segments last longer than 0 s, and not for ever")
+
     def __add__(self, other: "Program") -> "Program":
         """Play *other* after this program, without a pause."""
         mine, theirs = self.columns, other.columns
@@ -194,13 +230,20 @@ class Program:
     @cached_property
     def timeline(self) -> Timeline:
         """When and at which voltage the program looks."""
-        order = _order_of_play(self.units)
-        looking = self.look[order] > 0
-        elapsed = self.duration_s[order].cumsum(axis=0)
-        looks = order[looking]
-        whole_s = elapsed[-1]
+        looks, times_s = [], []
+        passed_s = np.zeros(self.columns)
+        for first, last, repeats in self.units.tolist():
+            elapsed_s = self.duration_s[first:last].cumsum(axis=0)
+            looking = np.flatnonzero(self.look[first:last])
+            if looking.size:
+                begins_s = passed_s + np.arange(repeats)[:, None, None] * elapsed_s[-1]
+                times_s.append((begins_s + elapsed_s[looking]).reshape(-1, self.columns))
+                looks.append(np.tile(first + looking, repeats))
+            passed_s = passed_s + repeats * elapsed_s[-1]
+        order = np.concatenate(looks) if looks else np.empty(0, np.int64)
+        time_s = np.concatenate(times_s) if times_s else np.empty((0, self.columns))
         return Timeline(
-            self.look[looks], elapsed[looking], self.stop_v[looks], whole_s, float(whole_s.max())
+            self.look[order], time_s, self.stop_v[order], passed_s, float(passed_s.max())
         )
 
     def _widened(self, columns: int) -> "Program":
@@ -213,11 +256,6 @@ class Program:
 
     def _voltages(self) -> tuple[Floats, Floats, Floats]:
         return self.duration_s, self.start_v, self.stop_v
-
-
-def _order_of_play(units: NDArray[np.int64]) -> NDArray[np.int64]:
-    parts = [np.tile(np.arange(first, last), repeats) for first, last, repeats in units.tolist()]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def pulse(
@@ -342,6 +380,7 @@ def _segments(
         voltages = np.ascontiguousarray(np.broadcast_to(voltages, (len(levels), columns)))
     if not duration_s.min() > 0:
         raise ConfigError(f"a segment lasts longer than 0 s, not {duration_s.min()} s")
+    voltages.setflags(write=False)
     return Program(
         duration_s,
         voltages[:-1],

@@ -16,6 +16,8 @@ from hil.draws import uniforms
 from hil.errors import ConfigError
 from hil.program import Program
 
+_SCALARS = (str, int, float, np.generic)
+
 Table = dict[str, NDArray[Any]]
 """Records as columns: name -> (rows,)."""
 
@@ -76,6 +78,7 @@ class RunView:
         self.seam = seam
         self._read_past = past if batch else None
         self._streams: dict[str, np.uint64] = {}
+        self._rng: tuple[int, np.random.Generator] | None = None
 
     @cached_property
     def past(self) -> Table:
@@ -83,8 +86,10 @@ class RunView:
         return {} if self._read_past is None else self._read_past()
 
     def rng(self) -> np.random.Generator:
-        """Make the generator of the current batch, from the run's seed and the batch's number."""
-        return np.random.default_rng([self.seed, 3, self.batch])
+        """Return the generator of the current batch, from the seed and the batch's number."""
+        if self._rng is None or self._rng[0] != self.batch:
+            self._rng = (self.batch, np.random.default_rng([self.seed, 3, self.batch]))
+        return self._rng[1]
 
     def uniform(self, purpose: str, cells: Indices, counts: Indices) -> NDArray[np.float64]:
         """Draw numbers from [0, 1) by purpose, cell and count alone.
@@ -107,7 +112,7 @@ class RunView:
         stream = self._streams.get(purpose)
         if stream is None:
             stream = self._streams[purpose] = np.uint64(zlib.crc32(purpose.encode()) | 1 << 32)
-        keys = (self.seed << 24 | cells).view(np.uint64)
+        keys = np.uint64(self.seed << 24) | cells.astype(np.uint64)
         drawn: NDArray[np.float64] = uniforms(keys, stream, counts.view(np.uint64))
         return drawn
 
@@ -179,7 +184,14 @@ class Protocol(
         if values.keys() != self.columns.names:
             wrong = sorted(values.keys() ^ self.columns.names)
             raise ConfigError(f"{type(self).__name__} yields wrong or missing columns: {wrong}")
-        sizes = {value.size for value in values.values() if isinstance(value, np.ndarray)}
+        sizes = set()
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                sizes.add(value.size)
+            elif not isinstance(value, _SCALARS):
+                raise ConfigError(
+                    f"{type(self).__name__} yields {name} that is no array or scalar"
+                )
         if len(sizes) > 1:
             raise ConfigError(f"{type(self).__name__} yields columns of {sorted(sizes)} rows")
         rows = sizes.pop() if sizes else 1

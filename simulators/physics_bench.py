@@ -5,7 +5,8 @@ do not see each other; all cells run at once, or one after the other as a single
 would. The read-out can be given what an instrument has: noise, a range and its resolution.
 
 Not modelled: wires and sneak paths, capacitance and the charge it dumps, the time a current limit
-needs to act (it acts at once), noise on the source, offsets.
+needs to act (it acts at once), noise on the source, offsets, the averaging of an aperture: a
+reading is what flows at the end of its segment, with the noise of one aperture.
 """
 
 import io
@@ -87,6 +88,7 @@ class PhysicsBench(Bench):
         sample: Sample | None = None,
     ) -> None:
         source = source or Source()
+        clock = VirtualClock()
         super().__init__(
             name,
             cells=cells,
@@ -94,11 +96,12 @@ class PhysicsBench(Bench):
                 current_limit="regulated", parallel=visiting == "parallel", exact_timing=True
             ),
             limits=limits,
-            clock=VirtualClock(),
+            clock=clock,
             sample=sample or Sample(formed=True),
             source_ohm=source.output_ohm + source.series_ohm,
             sets_at=model.sets_at,
         )
+        self._time = clock
         self.model = model
         self.readout = readout or Readout()
         self._exact = self.readout == Readout()
@@ -122,7 +125,7 @@ class PhysicsBench(Bench):
         lasting = program.timeline.duration_s
         return float(lasting.sum()) if len(lasting) > 1 else float(lasting[0]) * len(cells)
 
-    def _prepare(self, program: Program, current_limit_a: float) -> Drive:
+    def _prepare(self, program: Program, _cells: Indices, current_limit_a: float) -> Drive:
         drive = Drive(
             program.duration_s, program.start_v, program.stop_v, program.look > 0, program.units,
             self.source_ohm, current_limit_a,
@@ -192,4 +195,4 @@ class PhysicsBench(Bench):
             self.state = kept["state"]
             self._noise_draws = kept["noise_draws"]
             self.ledger.own = kept["ledger"]
-            self.clock = VirtualClock(float(kept["now_s"]))
+            self._time.jump_to(float(kept["now_s"]))

@@ -245,7 +245,7 @@ def _show_plan(console: Console, planned: Plan) -> None:
     console.line(
         f"         worst case at the cell: {cost.positive_v:+.4g} V / {cost.negative_v:+.4g} V, "
         f"{format_quantity(cost.current_a, 'A', 3)}, "
-        f"{format_quantity(float(cost.stress['energy_j'][0]), 'J', 3)} a pulse; "
+        f"{format_quantity(float(cost.stress['energy_j'][0]), 'J', 3)} a program; "
         f"pulses last {format_quantity(cost.duration_s, 's', 3)} of device time"
     )
 
@@ -256,6 +256,6 @@ def _plan_figures(planned: Plan) -> dict[str, Any]:
         "positive_v": cost.positive_v,
         "negative_v": cost.negative_v,
         "current_a": cost.current_a,
-        "energy_per_pulse_j": float(cost.stress["energy_j"][0]),
+        "energy_per_program_j": float(cost.stress["energy_j"][0]),
         "duration_s": cost.duration_s,
     }

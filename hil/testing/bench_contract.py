@@ -16,12 +16,12 @@ Every program stays within the limits of the bench: reads at half the read limit
 
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 
 from hil.bench import Bench, Readings
 from hil.errors import ConfigError, LimitExceeded, NotSupported
-from hil.limits import STRESS
 from hil.program import Look, Program, pulse, read, wait
 
 
@@ -148,12 +148,23 @@ class BenchContract:
         self._refused(bench, first, LimitExceeded)
 
     def test_a_budget_is_kept(self, bench: Bench) -> None:
-        cells = bench.cells.indices
-        stress = np.zeros(1, STRESS)
-        stress["pulses"] = 2**60
-        budget = type(bench.limits.budget)(pulses=1000)
-        with pytest.raises(LimitExceeded, match="budget"):
-            bench.ledger.refuse_beyond(budget, cells, stress)
+        program = self.a_pulse(bench)
+        each = int(bench.check(program).stress["pulses"].max())
+        spent = int(bench.ledger.total()["pulses"].max())
+        budget = msgspec.structs.replace(bench.limits.budget, pulses=spent + each)
+        bench.limits = msgspec.structs.replace(bench.limits, budget=budget)
+        bench.apply(program)
+        self._refused(bench, program, LimitExceeded)
+
+    def test_limits_that_are_lowered_hold_at_once(self, bench: Bench) -> None:
+        program = self.a_pulse(bench)
+        bench.check(program)
+        lower = msgspec.structs.replace(
+            bench.limits.switching, positive_v=program.start_v.max() / 2
+        )
+        read_limits = msgspec.structs.replace(bench.limits.read, positive_v=1e-3)
+        bench.limits = msgspec.structs.replace(bench.limits, switching=lower, read=read_limits)
+        self._refused(bench, program, LimitExceeded)
 
     @pytest.mark.parametrize(
         "demand", [{"gate_v": 1.0}, {"scheme": "no-such-scheme"}, {"exact_timing": True}], ids=str
@@ -169,9 +180,9 @@ class BenchContract:
     def test_wrong_cells_are_refused(self, bench: Bench) -> None:
         count = len(bench.cells)
         self._refused(bench, read(np.full(count + 1, 0.01)), ConfigError)
-        for wrong in ([count], [-1], []):
+        for wrong in ([count], [-1], [], [0, 0], [[0]], [0.5]):
             with pytest.raises(ConfigError):
-                bench.apply(self.a_read(bench), np.array(wrong, np.int64))
+                bench.apply(self.a_read(bench), np.array(wrong))
 
     def test_closing_twice_does_no_harm_and_a_closed_bench_plays_nothing(
         self, bench: Bench

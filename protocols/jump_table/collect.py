@@ -81,7 +81,7 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         | None
     ) = None
     pulses_per_program: Annotated[
-        int, Meta(ge=1, le=10_000, description="pulses that go out between looks at the window")
+        int, Meta(ge=1, le=1_000, description="pulses that go out between looks at the window")
     ] = 1
     cells_at_once: (
         Annotated[int, Meta(ge=1, description="cells measured together; all by default")] | None
@@ -143,10 +143,13 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         return draw(self, table, caption, path)
 
     def programs(self, bench: Bench) -> Iterable[tuple[Program, float]]:
-        """One program of each amplitude."""
-        times = self.total(bench) / len(self.voltages_v) / len(bench.cells)
+        """Take a train of each amplitude alone: together they last as long as the drawn ones."""
+        pulses = min(self.pulses_per_program, self.points or 1)
+        times = (self.points or 0) / pulses
+        if bench.capabilities.parallel:
+            times *= -(-len(bench.cells) // (self.cells_at_once or len(bench.cells)))
         for voltage_v in self.voltages_v:
-            yield self._program(np.array([[voltage_v]])), times
+            yield _train(self, (voltage_v,)) * pulses, times
 
     def describe(self, bench: Bench) -> str:
         """Say what is done in one line."""
@@ -180,8 +183,10 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         """Look, then place and walk until every amplitude of every cell has its points."""
         if (rows := walk.unseen()).size:
             yield self._look(walk, rows)
+            walk.stop_at_fault()
         while (due := walk.due()).rows.size:
             yield self._step(walk, *due) if due.pulses else self._place(walk, due.rows)
+            walk.stop_at_fault()
 
     def _look(self, walk: Walk, rows: Indices) -> Batch:
         """Read cells without a pulse."""

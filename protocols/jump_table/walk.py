@@ -75,6 +75,7 @@ class Walk:
         self._rung = np.full(count, -1)
         self._upwards = np.zeros(count, bool)
         self._due: Due | None = None
+        self._found: CellFault | None = None
         self._seen: list[tuple[Indices, Floats]] = []
         self._remember(run.past)
         if run.seam:
@@ -121,11 +122,11 @@ class Walk:
         return step_v * self.bench.sets_at
 
     def placed(self, rows: Indices, readings: Readings) -> None:
-        """Take in the read after a closed-loop pulse; raises CellFault after too many."""
+        """Take in the read after a closed-loop pulse."""
         self._see(rows, readings)
         self._arrive(rows)
         if self.attempt[rows].max() >= self.protocol.attempts:
-            self._refuse_stubborn(rows)
+            self._find_stubborn(rows)
 
     def draw(self, rows: Indices, pulses: int) -> NDArray[np.int64]:
         """Draw amplitudes without replacement, (pulses, rows), as indices into `voltages_v`."""
@@ -159,6 +160,11 @@ class Walk:
             self._start_anew(rows[~inside[-1]])
         return begun
 
+    def stop_at_fault(self) -> None:
+        """Raise CellFault if the last reads showed a dead cell; they are records by then."""
+        if self._found is not None:
+            raise self._found
+
     def _see(self, rows: Indices, readings: Readings) -> None:
         conductance_s = readings.conductance_s
         last = self.last
@@ -168,10 +174,10 @@ class Walk:
         last[3, rows] = conductance_s[-1]
         alive = (conductance_s > self.protocol.open_s) & (conductance_s < self.protocol.shorted_s)
         if not (alive & ~readings.limited).all():
-            self._refuse_dead(rows, conductance_s, readings.limited)
+            self._find_dead(rows, conductance_s, readings.limited)
         self._seen.append((rows, conductance_s))
         if len(self._seen) > 2 * self.protocol.attempts:
-            self._refuse_stuck()
+            self._find_stuck()
 
     def _inside(self, conductance_s: Floats) -> Flags:
         low_s, high_s = self.protocol.window_low_s, self.protocol.window_high_s
@@ -223,8 +229,8 @@ class Walk:
         elif kind == "look" or not (mine["in_window"][-1] and self._inside(self.last[3, row])):
             self._start_anew(rows)
 
-    def _refuse_dead(self, rows: Indices, conductance_s: Floats, limited: Flags) -> None:
-        """Raise CellFault for a cell that is open or shorted."""
+    def _find_dead(self, rows: Indices, conductance_s: Floats, limited: Flags) -> None:
+        """Find a cell that is open or shorted."""
         shorted = (conductance_s >= self.protocol.shorted_s) | limited
         dead = shorted | ~(conductance_s > self.protocol.open_s)
         reading, at = np.argwhere(dead)[0]
@@ -232,8 +238,8 @@ class Walk:
         what = f"is {'shorted' if shorted[reading, at] else 'open'}: its read gives {read_s}"
         self._fault(rows[at], what, "look at the contact, then take another cell")
 
-    def _refuse_stuck(self) -> None:
-        """Raise CellFault for a cell that stayed within the tolerance over many pulses."""
+    def _find_stuck(self) -> None:
+        """Find a cell that stayed within the tolerance over many pulses."""
         lowest_s, highest_s = np.full((2, len(self.cells)), np.inf)
         for rows, conductance_s in self._seen:
             lowest_s[rows] = np.minimum(lowest_s[rows], conductance_s.min(axis=0))
@@ -246,7 +252,7 @@ class Walk:
             self._fault(row, f"is stuck at {stuck_s}", remedy)
         self._seen.clear()
 
-    def _refuse_stubborn(self, rows: Indices) -> None:
+    def _find_stubborn(self, rows: Indices) -> None:
         for row in rows[self.placing[rows] & (self.attempt[rows] >= self.protocol.attempts)]:
             target_s = format_quantity(float(self._target_s[row]), "S")
             reached_s = format_quantity(float(self.last[3, row]), "S")
@@ -259,7 +265,8 @@ class Walk:
     def _fault(self, row: int | np.int64, what: str, remedy: str) -> None:
         name = self.bench.cells.name(int(self.cells[row]))
         device = self.bench.sample.device
-        raise CellFault(f"{name}{f' of {device}' if device else ''} {what}; {remedy}")
+        text = f"{name}{f' of {device}' if device else ''} {what}; {remedy}"
+        self._found = self._found or CellFault(text)
 
 
 def _ladders(voltages_v: Floats) -> tuple[Floats, Floats]:

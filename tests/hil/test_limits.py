@@ -57,7 +57,7 @@ def test_pulses_and_their_longest_width_are_those_of_the_waveform(
 ) -> None:
     program = waveform(levels_v, durations_s, repeats)
     expected_s = sampled_excursions_s(program, repeats)
-    stress = check_limits(program, limits())
+    stress = check_limits(program, limits()).stress
     assert stress["pulses"][0] == len(expected_s)
     if not expected_s:
         return
@@ -82,14 +82,14 @@ def test_a_bias_held_over_repeats_is_one_long_excursion() -> None:
         np.array([[0, 1, 1]]),
     )  # fmt: skip
     program = rise + middle + fall
-    assert check_limits(program, limits())["pulses"][0] == 1
+    assert check_limits(program, limits()).stress["pulses"][0] == 1
     with pytest.raises(LimitExceeded, match="asks for 1 s where"):
         check_limits(program, limits(width_s=0.9))
 
 
 def test_a_polarity_change_is_two_pulses() -> None:
     swing = waveform([1.0, -1.0], [1e-6, 1e-6], 1)
-    assert check_limits(swing, limits())["pulses"][0] == 2
+    assert check_limits(swing, limits()).stress["pulses"][0] == 2
 
 
 def test_read_segments_are_held_to_the_read_limits_and_pulses_to_theirs() -> None:
@@ -159,3 +159,26 @@ def test_a_budget_counts_earlier_runs_too_and_names_the_cell() -> None:
     with pytest.raises(LimitExceeded, match=r"cell 1 .* budget"):
         ledger.refuse_beyond(Budget(pulses=10), both, stress_of(pulses=2))
     ledger.refuse_beyond(Budget(pulses=10), np.array([0]), stress_of(pulses=2))
+
+
+def test_a_read_limit_takes_no_width() -> None:
+    read_limits = PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=1e-4, width_s=1e-3)
+    with pytest.raises(ConfigError, match="width_s"):
+        Limits(read=read_limits, switching=limits().switching)
+
+
+def test_an_excursion_is_held_to_the_width_of_every_phase_it_touches() -> None:
+    up = waveform([1.9, 1.9, 1.95], [1e-6, 1.0, 1e-6], 1)
+    phase = np.array([1, 1, 2, 1], np.int8)
+    mixed = Program(up.duration_s, up.start_v, up.stop_v, up.look, phase, up.units)
+    wide = limits(width_s=1e-3, positive_v=4.0, negative_v=-4.0)
+    with pytest.raises(LimitExceeded, match=r"limits\.switching\.width_s"):
+        check_limits(mixed, wide)
+
+
+def test_a_negative_gate_voltage_is_held_to_its_limit_too() -> None:
+    read_limits = PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=1e-4, gate_v=3.0)
+    gated = Limits(read=read_limits, switching=limits().switching)
+    check_limits(read(0.1).demanding(gate_v=-2.0), gated)
+    with pytest.raises(LimitExceeded, match="gate_v"):
+        check_limits(read(0.1).demanding(gate_v=-3.5), gated)

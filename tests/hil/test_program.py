@@ -130,3 +130,50 @@ def test_a_read_at_zero_volts_has_no_conductance() -> None:
     no = np.zeros((1, 1))
     readings = Readings(no, no, no, no, no > 0, no.astype(int), np.array([1], np.int8))
     assert np.isnan(readings.conductance_s).all()
+
+
+def test_a_program_cannot_be_changed_after_it_was_made() -> None:
+    """What was checked is what is played."""
+    program = pulse(1.0, high_s=1e-6) + read(0.1)
+    for array in (
+        program.duration_s,
+        program.start_v,
+        program.stop_v,
+        program.look,
+        program.units,
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
+
+
+def by_hand(**changes: object) -> Program:
+    whole = pulse(1.0, high_s=1e-6)
+    parts = {name: getattr(whole, name) for name in ("duration_s", "start_v", "stop_v", "look")}
+    parts |= {"phase": whole.phase, "units": whole.units}
+    return Program(**{**parts, **changes})
+
+
+MALFORMED = {
+    "a NaN level": lambda: by_hand(stop_v=np.array([[np.nan], [1.0], [0.0]])),
+    "negative time": lambda: by_hand(duration_s=np.array([[1e-6], [-1e-6], [1e-6]])),
+    "endless time": lambda: by_hand(duration_s=np.array([[1e-6], [np.inf], [1e-6]])),
+    "units beyond the segments": lambda: by_hand(units=np.array([[0, 3, 1], [40, 60, 1]])),
+    "an empty unit": lambda: by_hand(units=np.array([[1, 1, 1]])),
+    "no units": lambda: by_hand(units=np.empty((0, 3), np.int64)),
+    "no repeats": lambda: by_hand(units=np.array([[0, 3, 0]])),
+    "an unknown phase": lambda: by_hand(phase=np.array([0, 9, 0], np.int8)),
+    "an unknown look": lambda: by_hand(look=np.array([0, 7, 0], np.int8)),
+    "arrays of different length": lambda: by_hand(look=np.zeros(2, np.int8)),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_arrays_that_are_no_program_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError):
+        MALFORMED[name]().refuse_malformed()
+
+
+def test_a_million_repeats_cost_no_memory_but_for_what_they_measure() -> None:
+    train = (pulse(1.0, high_s=1e-6) * 1_000_000) + read(0.1)
+    assert train.timeline.look.tolist() == [Look.FIRST]
+    assert train.timeline.longest_s == pytest.approx(1.2 + 20.2e-6)

@@ -69,8 +69,8 @@ class Watched(Bench):
     def _open(self) -> None:
         self.calls.append("open")
 
-    def _prepare(self, program: Program, current_limit_a: float) -> Any:
-        return self.inner._prepare(program, current_limit_a)
+    def _prepare(self, program: Program, cells: np.ndarray, current_limit_a: float) -> Any:
+        return self.inner._prepare(program, cells, current_limit_a)
 
     def _apply(self, program: Program, cells: np.ndarray, prepared: Any) -> Readings:
         return self.inner._apply(program, cells, prepared)

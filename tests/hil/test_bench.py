@@ -1,0 +1,131 @@
+"""What every bench does alike, on benches whose source limits current in other ways."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hil.bench import Bench, Capabilities, Cells, Readings, Sample
+from hil.clock import VirtualClock
+from hil.errors import LimitExceeded, NotSupported
+from hil.limits import Budget, Limits, PhaseLimits
+from hil.program import Program, pulse, read, wait
+from hil.protocol import RunView
+
+LIMITS = Limits(
+    read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=50e-6),
+    switching=PhaseLimits(positive_v=2.0, negative_v=-2.0, current_a=1e-3),
+    budget=Budget(energy_j=1e-6),
+)
+
+
+class Paper(Bench):
+    """A bench that plays nothing, and notes what it was asked."""
+
+    def __init__(self, source_ohm: float = 0.0, fails: bool = False, **can: Any) -> None:
+        super().__init__(
+            "paper", cells=Cells(columns=2), capabilities=Capabilities(**can), limits=LIMITS,
+            clock=VirtualClock(), sample=Sample(), source_ohm=source_ohm,
+        )  # fmt: skip
+        self.calls: list[str] = []
+        self.prepared: list[float] = []
+        self._fails = fails
+
+    def _open(self) -> None:
+        self.calls.append("open")
+        if self._fails:
+            raise TimeoutError("the second instrument does not answer")
+
+    def _prepare(self, program: Program, cells: np.ndarray, current_limit_a: float) -> None:
+        self.prepared.append(current_limit_a)
+
+    def _apply(self, program: Program, cells: np.ndarray, prepared: Any) -> Readings:
+        raise AssertionError
+
+    def _duration_s(self, program: Program, cells: np.ndarray) -> float:
+        return program.timeline.longest_s
+
+    def _make_safe(self) -> None:
+        self.calls.append("safe")
+
+    def _close(self) -> None:
+        self.calls.append("close")
+
+
+def test_a_bench_that_fails_half_way_through_opening_is_made_safe_and_closed() -> None:
+    bench = Paper(fails=True)
+    with pytest.raises(TimeoutError), bench:
+        pass
+    assert bench.calls == ["open", "safe", "close"]
+
+
+def test_a_resistor_in_series_is_held_to_the_limit_of_each_phase_by_its_own_voltage() -> None:
+    bench = Paper(source_ohm=10e3, current_limit="series")
+    cost = bench.check(pulse(2.0, high_s=1e-6) + read(0.1))
+    assert cost.current_a == pytest.approx(200e-6)
+    assert cost.current_limit_a == np.inf
+    with pytest.raises(LimitExceeded, match="larger"):
+        Paper(source_ohm=1e3, current_limit="series").check(read(0.1))
+    with pytest.raises(LimitExceeded, match="in series"):
+        bench.check(pulse(2.0, high_s=1e-6).demanding(current_limit_a=100e-6))
+
+
+@pytest.mark.parametrize("how", ["watched", "none"])
+def test_where_nothing_limits_the_current_energy_is_what_the_source_could_give(
+    how: str,
+) -> None:
+    bench = Paper(source_ohm=100.0, current_limit=how)
+    stress = bench.check(pulse(1.0, high_s=1e-6)).stress
+    assert stress["energy_j"][0] == pytest.approx(1.1e-6 * 0.01)
+    with pytest.raises(LimitExceeded, match="budget"):
+        Paper(current_limit=how).check(pulse(1.0, high_s=1e-6))
+    assert Paper(current_limit=how).check(wait(1.0)).stress["energy_j"][0] == 0
+
+
+def test_a_current_limit_is_refused_where_there_is_none_and_told_where_it_is_watched() -> (
+    None
+):
+    limited = read(0.1).demanding(current_limit_a=10e-6)
+    with pytest.raises(NotSupported, match="limit a current"):
+        Paper(source_ohm=1e6, current_limit="none").check(limited)
+    bench = Paper(source_ohm=1e6, current_limit="watched")
+    bench.check(limited)
+    assert bench.prepared == [10e-6]
+
+
+def test_a_regulated_program_is_played_under_the_least_limit_of_its_phases() -> None:
+    bench = Paper(current_limit="regulated")
+    assert bench.check(pulse(1.0, high_s=1e-6)).current_limit_a == 1e-3
+    assert bench.check(pulse(1.0, high_s=1e-6) + read(0.1)).current_limit_a == 50e-6
+
+
+def test_programs_are_prepared_once_for_the_same_cells() -> None:
+    bench, program = Paper(current_limit="regulated"), read(0.1)
+    for cells in (None, None, np.array([0]), np.array([0]), np.array([1])):
+        bench.check(program, cells)
+    assert len(bench.prepared) == 3
+
+
+@pytest.mark.parametrize("seconds", [1e-8, 150.07, 1234.56, 0.1, 3.3e-7])
+def test_a_rounded_time_passes_the_check(seconds: float) -> None:
+    bench = Paper(current_limit="regulated", time_step_s=10e-9)
+    bench.check(wait(bench.round_time(seconds)))
+    with pytest.raises(NotSupported, match="resolves"):
+        bench.check(wait(1.5e-8))
+
+
+@pytest.mark.parametrize("seed", [0, 2**39, 2**40 - 1])
+def test_every_permitted_seed_gives_numbers(seed: int) -> None:
+    view = RunView(seed)
+    counts = np.arange(3)[:, None] + np.zeros((1, 2), np.int64)
+    one = view.uniform("start", np.arange(2), counts)
+    assert one.shape == (3, 2)
+    assert len(set(one.ravel().tolist())) == 6
+
+
+def test_a_batchs_generator_goes_on_and_the_next_batch_has_another() -> None:
+    view = RunView(5)
+    first, second = view.rng().random(), view.rng().random()
+    assert first != second
+    view.batch += 1
+    assert view.rng().random() not in (first, second)
