@@ -54,6 +54,13 @@ class NamedBench(msgspec.Struct, frozen=True):
         except ConfigError as error:
             raise ConfigError(f"bench {self.name}, {error}") from error
 
+    def with_device(self, device: str) -> "NamedBench":
+        """Return the same bench with a named device under its probes; no name changes nothing."""
+        if not device:
+            return self
+        sample = msgspec.structs.replace(self.file.sample, device=device)
+        return NamedBench(self.name, msgspec.structs.replace(self.file, sample=sample))
+
 
 def find_bench(name_or_path: str, overrides: Mapping[str, str] | None = None) -> NamedBench:
     """Find a bench by its shipped name, or read a bench file or model file.

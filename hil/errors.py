@@ -19,6 +19,17 @@ class HilError(Exception):
     """Base of every error of this project."""
 
 
+def notes_of(error: BaseException | None) -> tuple[str, ...]:
+    """Collect what was noted on an error and on those that it came from, the first one first.
+
+    The guard notes there that an instrument could not be made safe.
+    """
+    if error is None:
+        return ()
+    earlier = notes_of(error.__cause__ or error.__context__)
+    return (*earlier, *getattr(error, "__notes__", ()))
+
+
 class LimitExceeded(HilError, ValueError):
     """A program asks for more than the limits of the bench allow; nothing was sent."""
 

@@ -139,7 +139,11 @@ class Protocol(
 
     @abstractmethod
     def measure(self, bench: Bench, run: RunView) -> Iterator[Batch]:
-        """Measure, yielding records as they come; begins where ``run.past`` ends."""
+        """Measure, yielding records as they come; begins where ``run.past`` ends.
+
+        A cell that turns out to be dead is a CellFault, raised when the records that show it have
+        been yielded.
+        """
 
     @abstractmethod
     def total(self, bench: Bench) -> int:

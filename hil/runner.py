@@ -1,22 +1,16 @@
-"""Driving a protocol on a bench: intent, records, progress, a safe end, and going on after a stop.
+"""Driving a protocol on a bench: intent, records, a safe end, and going on after a stop.
 
-Batches are kept in groups: what has come in since the last commit is written, with the bench's
-state after it, as soon as a tenth of a second has passed. A slow bench thus keeps every batch at
-once, a fast one ten groups a second; what is shown as progress is on disk.
+How a bench is held is in `hil.hold`, how batches come to the disk in `hil.keeper`.
 """
 
 import platform
 import secrets
-import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 import msgspec
@@ -25,26 +19,14 @@ from hil.bench import Bench
 from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, bench_from_record
 from hil.decode import decode
-from hil.errors import CellFault, ConfigError, HilError
-from hil.guard import Guard
+from hil.errors import CellFault, ConfigError, HilError, notes_of
+from hil.hold import at_bench, recall_stress, refuse_second
+from hil.keeper import Keeper, Progress
 from hil.limits import Cost
-from hil.protocol import Batch, Protocol, RunView
-from hil.samples import FILE as SAMPLES
-from hil.samples import SampleLog
+from hil.protocol import Protocol
 from hil.store import Header, RunStore
 
-COMMIT_S = 0.1
-"""Longest time between commits while batches come in (s of wall time)."""
-
 LARGEST_SEED = 2**40 - 1
-
-
-class Progress(NamedTuple):
-    """What is on disk by now."""
-
-    done: int
-    total: int
-    glance: str
 
 
 class Plan(NamedTuple):
@@ -64,10 +46,21 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a run ended: its folder, and whether it was finished or stopped in between."""
+    """How a run ended.
+
+    Attributes
+    ----------
+    folder : Path
+        The run's.
+    finished : bool
+        Whether it came to its end, or was stopped in between.
+    warnings : tuple of str
+        What a person must know, such as an instrument that could not be made safe.
+    """
 
     folder: Path
     finished: bool
+    warnings: tuple[str, ...] = ()
 
 
 def plan(protocol: Protocol, bench: Bench) -> Plan:
@@ -147,6 +140,7 @@ def start(
     """
     recall_stress(bench, folder.parent)
     plan(protocol, bench)
+    refuse_second(bench, folder.parent)
     header = Header(
         protocol=protocol_name,
         parameters=msgspec.to_builtins(protocol),
@@ -156,7 +150,7 @@ def start(
         seed=seed,
         columns=dict(protocol.columns.units),
         cells=[bench.cells.name(cell) for cell in bench.cells.indices.tolist()],
-        created_utc=datetime.now().astimezone().isoformat(timespec="seconds"),
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=_versions(),
         device=bench.sample.device,
         note=note,
@@ -181,6 +175,7 @@ def resume(folder: Path, report: Callable[[Progress], None] | None = None) -> Ou
         protocol = decode(header.parameters, PROTOCOLS.load(header.protocol), f"run {folder.name}")
         if store.snapshot is not None:
             bench.restore(store.snapshot)
+        refuse_second(bench, folder.parent)
         store.event("resumed", f"after {store.batches} batches")
         return _drive(protocol, bench, store, report)
 
@@ -190,16 +185,16 @@ def _drive(
 ) -> Outcome:
     """Open the bench, measure to the end or to a stop, leave it safe, note how it ended."""
     try:
-        with ExitStack() as stack:
-            samples = _sample_log(bench, store, stack)
-            stop = stack.enter_context(_stop_signals(at_once=not bench.can_snapshot))
-            guard = _guard(bench, store, stack)
-            stack.enter_context(bench)
-            keeper = _Keeper(protocol, bench, store, samples, guard, report)
-            finished = _measure(protocol, bench, keeper, stop)
-    except KeyboardInterrupt:
+        at_once = not bench.can_snapshot
+        with at_bench(bench, store.folder.parent, store.folder.name, at_once=at_once) as held:
+            keeper = Keeper(protocol, bench, store, held.samples, held.guard, report)
+            finished = _measure(protocol, bench, keeper, held.stop)
+    except KeyboardInterrupt as error:
         store.event("interrupted", "at once")
-        return Outcome(store.folder, finished=False)
+        warnings = notes_of(error)
+        for warning in warnings:
+            store.event("warning", warning)
+        return Outcome(store.folder, finished=False, warnings=warnings)
     except BaseException as error:
         _note_failure(store, error)
         raise
@@ -207,74 +202,16 @@ def _drive(
     return Outcome(store.folder, finished)
 
 
-class _Keeper:
-    """Keeps batches, and the bench's state and stress after them, in groups."""
-
-    def __init__(
-        self,
-        protocol: Protocol,
-        bench: Bench,
-        store: RunStore,
-        samples: SampleLog | None,
-        guard: Guard | None,
-        report: Callable[[Progress], None] | None,
-    ) -> None:
-        self._protocol = protocol
-        self._bench = bench
-        self._store = store
-        self._samples = samples
-        self._guard = guard
-        self._report = report
-        self._waiting: list[Batch] = []
-        self._first = store.batches
-        self._last_s = time.monotonic()
-        self.view = RunView(
-            store.header.seed, self._first, store.table, seam=store.snapshot is None
-        )
-        self._done = protocol.done(self.view.past)
-
-    def take(self, batch: Batch, *, at_once: bool) -> None:
-        """Take a batch; keep the group if it is time or if *at_once*."""
-        self.view.batch += 1
-        self._waiting.append(batch)
-        if at_once or time.monotonic() - self._last_s >= COMMIT_S:
-            self.keep()
-
-    def keep(self) -> None:
-        """Put on disk what waits, then show it."""
-        self._forget_kept()
-        if self._waiting:
-            snapshot = self._bench.snapshot() if self._bench.can_snapshot else None
-            self._store.append(self._first, self._waiting, snapshot)
-            last = self._waiting[-1]
-            self._forget_kept()
-            self._show(last)
-        if self._samples is not None:
-            self._samples.write(self._bench.ledger.own)
-        if self._guard is not None:
-            self._guard.check_alive()
-        self._last_s = time.monotonic()
-
-    def _forget_kept(self) -> None:
-        """Let go of what is on disk; a stop may have come between a commit and this."""
-        kept = self._store.batches
-        self._done += sum(batch.done for batch in self._waiting[: kept - self._first])
-        self._waiting = self._waiting[kept - self._first :]
-        self._first = kept
-
-    def _show(self, last: Batch) -> None:
-        if self._report is not None:
-            total = self._protocol.total(self._bench)
-            self._report(Progress(self._done, total, self._protocol.glance(last)))
-
-
-def _measure(protocol: Protocol, bench: Bench, keeper: _Keeper, stop: threading.Event) -> bool:
+def _measure(protocol: Protocol, bench: Bench, keeper: Keeper, stop: threading.Event) -> bool:
     """Take batches from the protocol and keep them; returns whether it came to its end."""
     try:
         for batch in protocol.measure(bench, keeper.view):
             keeper.take(batch, at_once=stop.is_set())
             if stop.is_set():
                 return False
+    except CellFault:
+        keeper.keep()  # what shows the fault is among the batches, and nothing was sent since
+        raise
     except BaseException:
         # what a real cell has shown cannot be measured again; a simulated one is taken up from its
         # last snapshot, which what waits is ahead of
@@ -285,72 +222,13 @@ def _measure(protocol: Protocol, bench: Bench, keeper: _Keeper, stop: threading.
     return True
 
 
-def _guard(bench: Bench, store: RunStore, stack: ExitStack) -> Guard | None:
-    """Start the guard before a bench with instruments is opened."""
-    if bench.kind == "physics":
-        return None
-    guard = stack.enter_context(Guard(store.folder / "guard.log"))
-    guard.protect(bench.safe_messages())
-    return guard
-
-
-def _sample_log(bench: Bench, store: RunStore, stack: ExitStack) -> SampleLog | None:
-    """Bring in the stress that a named sample has had in its other runs."""
-    if not bench.sample.device:
-        return None
-    log = SampleLog(store.folder.parent, bench.kind, bench.sample.device, store.folder.name)
-    stack.enter_context(log)
-    bench.ledger.earlier = log.earlier(len(bench.cells))
-    if not bench.can_snapshot:  # a snapshot brings the run's own share itself
-        bench.ledger.own = log.own(len(bench.cells))
-        bench.ledger.journal = log.write
-    return log
-
-
-def recall_stress(bench: Bench, runs: Path) -> None:
-    """Let a bench know the stress that its named sample has had in the runs of a folder."""
-    if bench.sample.device and (runs / SAMPLES).is_file():
-        with SampleLog(runs, bench.kind, bench.sample.device, "") as log:
-            bench.ledger.earlier = log.earlier(len(bench.cells))
-
-
 def _note_failure(store: RunStore, error: BaseException) -> None:
     try:
         store.event("failed", f"{type(error).__name__}: {error}")
+        for warning in notes_of(error):
+            store.event("warning", warning)
     except HilError:
         return
-
-
-@contextmanager
-def _stop_signals(*, at_once: bool) -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into a stop after the current batch.
-
-    The second time, or where a bench cannot wait (*at_once*), they raise KeyboardInterrupt; after
-    that they are ignored, so that none of them ends the way to a safe bench.
-    """
-    stop = threading.Event()
-    raised = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if raised.is_set():
-            return
-        if at_once or stop.is_set():
-            raised.set()
-            raise KeyboardInterrupt
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform == "win32":
-        numbers.append(signal.SIGBREAK)
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _versions() -> dict[str, str]:

@@ -1,9 +1,10 @@
 """The stress of every sample, over all its runs: one small file beside the runs.
 
 Each run writes its own share under its own name, so writing it twice changes nothing. Simulated
-and real samples of the same name are kept apart.
+and real samples of the same name are kept apart. While a sample is measured it is locked.
 """
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -13,8 +14,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.database import locked, transaction
 from hil.errors import StoreError
 from hil.limits import STRESS, Ledger
+from hil.share import refuse_network_share
 
 FILE = "samples.sqlite"
 
@@ -36,12 +39,18 @@ class SampleLog:
         self._key = (kind, device)
         self._run = run
         self._path = folder / FILE
+        self._written: NDArray[Any] | None = None
         columns = ", ".join(f"{name} NOT NULL" for name in STRESS.fields or ())
-        with self._translated(), ExitStack() as undo:
+        refuse_network_share(folder)
+        with _translated(self._path), ExitStack() as undo:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
             undo.enter_context(closing(self._db))
             self._db.execute("PRAGMA journal_mode = WAL")
+            # As for runs: what is written outlives this process however it dies. Waiting for the
+            # disk before each program would save the last shares from a power cut alone, which
+            # ends the experiment anyway.
+            self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS stress (kind TEXT, device TEXT, run TEXT, "
                 f"cell INTEGER, {columns}, PRIMARY KEY (kind, device, run, cell))"
@@ -58,7 +67,7 @@ class SampleLog:
 
     def _sum(self, cells: int, which: str) -> NDArray[Any]:
         ledger = Ledger(cells)
-        with self._translated():
+        with _translated(self._path):
             rows = self._db.execute(
                 "SELECT cell, pulses, bias_vs, bias_s, energy_j, highest_v, lowest_v FROM stress "
                 f"WHERE kind = ? AND device = ? AND cell < ? AND {which}",
@@ -69,22 +78,18 @@ class SampleLog:
         return ledger.own
 
     def write(self, own: NDArray[Any]) -> None:
-        """Keep the stress of this run so far, (cells,) STRESS."""
-        rows = [(*self._key, self._run, cell, *row) for cell, row in enumerate(own.tolist())]
+        """Keep the stress of this run so far, (cells,) STRESS; only what is new is written."""
+        if self._written is None:
+            self._written = self.own(len(own))
+        changed = np.flatnonzero(own != self._written)
+        if not changed.size:
+            return
+        shares = zip(changed.tolist(), own[changed].tolist(), strict=True)
+        rows = [(*self._key, self._run, cell, *share) for cell, share in shares]
         marks = ", ".join("?" * (4 + len(STRESS.fields or ())))
-        with self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
+        with _translated(self._path), transaction(self._db):
             self._db.executemany(f"INSERT OR REPLACE INTO stress VALUES ({marks})", rows)
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            full = "full" in str(error)
-            remedy = "free some space" if full else "look at the disk and the folder's permissions"
-            raise StoreError(f"{self._path}: {error}; {remedy}, then hil resume") from error
+        self._written[changed] = own[changed]
 
     def close(self) -> None:
         """Finish; may be called twice."""
@@ -95,3 +100,40 @@ class SampleLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def measuring(folder: Path, kind: str, device: str) -> Iterator[None]:
+    """Have a named sample for this process alone; raises StoreError if another measures it."""
+    path = _lock_path(folder, kind, device)
+    refusal = f"another process is measuring {device} ({kind}); wait for it or stop it"
+    with _translated(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = locked(path, f"{refusal}, then try again")
+    with closing(lock):
+        yield
+
+
+def refuse_measured(folder: Path, kind: str, device: str) -> None:
+    """Raise StoreError if another process measures a named sample; makes no file."""
+    if _lock_path(folder, kind, device).is_file():
+        with measuring(folder, kind, device):
+            return
+
+
+def _lock_path(folder: Path, kind: str, device: str) -> Path:
+    """Name a file for a sample whose name may have characters that a file's may not."""
+    name = hashlib.sha256(f"{kind} {device}".encode()).hexdigest()[:16]
+    return folder / f".sample-{name}.lock"
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except StoreError:
+        raise
+    except (sqlite3.Error, OSError) as error:
+        full = "full" in str(error)
+        remedy = "free some space" if full else "look at the disk and the folder's permissions"
+        raise StoreError(f"{path}: {error}; {remedy}, then try again or hil resume") from error

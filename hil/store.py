@@ -19,6 +19,7 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from hil.database import locked, transaction
 from hil.errors import StoreError
 from hil.protocol import Batch, Table
 from hil.share import refuse_network_share
@@ -27,6 +28,9 @@ FORMAT = 1
 """Version of the run folder; a newer one is refused, older ones are read for ever."""
 
 FILE = "run.sqlite"
+
+ROWS_AT_ONCE = 50_000
+"""How many records are read in one go."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +118,7 @@ class RunStore:
         StoreError
             If the disk is full or fails; what was kept before is still there.
         """
-        with _translated(self.folder), self._transaction():
+        with _translated(self.folder), transaction(self._db):
             columns = list(self.header.columns)
             rows = (_rows(batch, number, columns) for number, batch in enumerate(batches, first))
             self._db.executemany(self._insert, chain.from_iterable(rows))
@@ -157,17 +161,6 @@ class RunStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
 
     def _keep(self, name: str, value: bytes | int) -> None:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
@@ -281,18 +274,9 @@ def _connected_to_read(uri: str, folder: Path) -> tuple[sqlite3.Connection, Head
 
 
 def _locked(folder: Path) -> sqlite3.Connection:
-    """Take the run for this process; SQLite's file lock works everywhere and dies with us."""
-    lock = sqlite3.connect(folder / "lock.sqlite", isolation_level=None, timeout=0)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise
-        raise StoreError(
-            f"another process is writing {folder}; wait for it or stop it, then try again"
-        ) from error
-    return lock
+    """Take the run for this process."""
+    refusal = f"another process is writing {folder}; wait for it or stop it, then try again"
+    return locked(folder / "lock.sqlite", refusal)
 
 
 @contextlib.contextmanager
@@ -385,13 +369,17 @@ def _listed(values: Any) -> Any:
 
 
 def _read_table(db: sqlite3.Connection, columns: dict[str, str]) -> Table:
+    """Read all records, a part at a time: Python's objects take ten times an array's memory."""
     chosen = ", ".join(f'"{name}"' for name in columns)
-    rows = db.execute(f"SELECT {chosen} FROM records ORDER BY seq").fetchall()
-    listed = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-    return {
-        name: _column(values, unit)
-        for (name, unit), values in zip(columns.items(), listed, strict=True)
-    }
+    parts: list[list[np.ndarray]] = [[_column((), unit)] for unit in columns.values()]
+    cursor = db.execute(f"SELECT {chosen} FROM records ORDER BY seq")
+    with contextlib.closing(cursor):
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            listed = zip(*rows, strict=True)
+            for part, values, unit in zip(parts, listed, columns.values(), strict=True):
+                part.append(_column(values, unit))
+    # floats where a part has them, texts as long as the longest
+    return {name: np.concatenate(part) for name, part in zip(columns, parts, strict=True)}
 
 
 def _column(values: tuple[Any, ...], unit: str) -> np.ndarray:

@@ -9,9 +9,12 @@ from typing import Any
 
 import click
 
+from hil.bench import Bench
 from hil.errors import ConfigError
-from hil.runner import Progress
+from hil.keeper import Progress
+from hil.limits import Cost
 from hil.store import FILE, Header
+from hil.units import format_quantity
 
 RUNS = Path("runs")
 """Where runs are kept unless --out says otherwise."""
@@ -94,6 +97,22 @@ class ProgressLine:
             "", total=progress.total, count="", rate="", left="", glance=""
         )
         self._bar.start()
+
+
+def worst_case(cost: Cost) -> str:
+    """Say what a program could do to a cell at worst."""
+    return (
+        f"worst case at the cell: {cost.positive_v:+.4g} V / {cost.negative_v:+.4g} V, "
+        f"{format_quantity(cost.current_a, 'A', 3)}, "
+        f"{format_quantity(float(cost.stress['energy_j'].max()), 'J', 3)}"
+    )
+
+
+def confirm(console: Console, bench: Bench, *, yes: bool) -> None:
+    """Ask before anything is sent to real instruments, unless the answer was given."""
+    if bench.kind == "hardware" and not yes:
+        what = bench.sample.device or "an unnamed sample"
+        click.confirm(f"measure {what} now?", abort=True, err=console.json)
 
 
 def _duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from hil.errors import HilError
+from hil.errors import HilError, notes_of
 
 STOPPED = 130
 """Exit code of a command that was stopped by Ctrl-C or SIGTERM."""
@@ -86,16 +86,19 @@ def main() -> NoReturn:
     except click.ClickException as error:
         code = error.exit_code
         _tell(_usage(error), debug)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("hil: stopped", err=True)
+        _warn(error)
         code = STOPPED
     except HilError as error:
         code = 1
         _tell(str(error), debug)
+        _warn(error)
     except OSError as error:
         code = 1
         place = f"{error.filename}: " if error.filename else ""
         _tell(f"{place}{error.strerror or error}; look at the disk and at permissions", debug)
+        _warn(error)
     sys.exit(code or 0)
 
 
@@ -103,6 +106,12 @@ def _tell(sentence: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
     click.echo(f"hil: {sentence}", err=True)
+
+
+def _warn(error: BaseException) -> None:
+    """Tell what was noted on the way out, such as an instrument that was not made safe."""
+    for note in notes_of(error):
+        click.echo(f"hil: {note}", err=True)
 
 
 def _usage(error: click.ClickException) -> str:

@@ -1,6 +1,7 @@
 """``hil read``, ``hil pulse`` and ``hil safe``: one look, one pulse, and off."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,9 +9,12 @@ import numpy as np
 
 from hil import program
 from hil.bench import Bench, Readings
-from hil.cli.console import Console
+from hil.cli.console import RUNS, Console, confirm, worst_case
 from hil.config import find_bench
 from hil.errors import ConfigError
+from hil.hold import probe as probe_bench
+from hil.hold import recall_stress
+from hil.program import Program
 from hil.runner import LARGEST_SEED, choose_seed
 from hil.units import format_quantity, parse_quantity
 
@@ -31,6 +35,17 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]  # older clicks take 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
+        click.option("--yes", is_flag=True, help="Do not ask before sending to hardware."),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path),
+            default=RUNS,
+            show_default=True,
+            help="Where runs are kept; stress of a named device is booked there.",
+        ),
+        click.option(
+            "--device", default="", metavar="ID", help="What is under the probes: W3/D14/R2C5."
+        ),
         click.option("--json", "as_json", is_flag=True, help="End with one JSON object."),
         click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Of a simulated bench."),
         click.option("--cell", type=int, help="Which cell; all by default."),
@@ -43,15 +58,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command(epilog="Example: hil read --bench tiox")
 @_options
-def read(
-    bench_name: str, read_v: float, cell: int | None, seed: int | None, as_json: bool
-) -> None:
+def read(bench_name: str, read_v: float, **options: Any) -> None:
     """Read cells once."""
-    console = Console(as_json)
-    with _bench(bench_name, seed) as bench:
-        cells = _cells(bench, cell)
-        readings = bench.apply(program.read(read_v), cells)
-    _show(console, bench, cells, {"read": readings})
+    _probe("read", program.read(read_v), ("read",), bench_name, **options)
 
 
 @click.command(epilog="Example: hil pulse --bench tiox --voltage 1.5V --high 500ns")
@@ -69,19 +78,19 @@ def read(
     "--voltage", "voltage_v", type=Quantity("V"), required=True, help="Amplitude, open circuit."
 )
 def pulse(
-    bench_name: str, voltage_v: float, high_s: float, edge_s: float, read_v: float,
-    cell: int | None, seed: int | None, as_json: bool,
-) -> None:  # fmt: skip
+    bench_name: str,
+    voltage_v: float,
+    high_s: float,
+    edge_s: float,
+    read_v: float,
+    **options: Any,
+) -> None:
     """Send one pulse and read before and after."""
-    console = Console(as_json)
     look = program.read(read_v)
     whole = (
         look + program.pulse(voltage_v, high_s=high_s, edge_s=edge_s) + program.wait(100e-6) + look
     )
-    with _bench(bench_name, seed) as bench:
-        cells = _cells(bench, cell)
-        readings = bench.apply(whole, cells)
-    _show(console, bench, cells, {"before": readings, "after": readings})
+    _probe("pulse", whole, ("before", "after"), bench_name, **options)
 
 
 @click.command(epilog="Example: hil safe tiox")
@@ -93,8 +102,37 @@ def safe(bench_name: str) -> None:
     click.echo(f"bench {bench.name} ({bench.kind}) is at 0 V and off")
 
 
-def _bench(name: str, seed: int | None) -> Bench:
-    return find_bench(name).build(choose_seed() if seed is None else seed)
+def _probe(
+    what: str,
+    whole: Program,
+    looks: tuple[str, ...],
+    bench_name: str,
+    *,
+    cell: int | None,
+    seed: int | None,
+    device: str,
+    out: Path,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Check one program, ask on hardware, send it as a run would, and show what was read."""
+    console = Console(as_json)
+    bench = _bench(bench_name, seed, device)
+    cells = _cells(bench, cell)
+    recall_stress(bench, out)
+    cost = bench.check(whole, cells)
+    if bench.kind == "hardware":
+        sample = bench.sample.device or "an unnamed sample"
+        console.line(f"bench    {bench.name}  ({bench.kind}; {sample})")
+        console.line(f"{what:<8} {worst_case(cost)}")
+    confirm(console, bench, yes=yes)
+    readings = probe_bench(bench, whole, cells, runs=out, what=what)
+    _show(console, bench, cells, looks, readings)
+
+
+def _bench(name: str, seed: int | None, device: str = "") -> Bench:
+    named = find_bench(name).with_device(device)
+    return named.build(choose_seed() if seed is None else seed)
 
 
 def _cells(bench: Bench, cell: int | None) -> np.ndarray:
@@ -105,10 +143,12 @@ def _cells(bench: Bench, cell: int | None) -> np.ndarray:
     return np.array([cell])
 
 
-def _show(console: Console, bench: Bench, cells: np.ndarray, looks: dict[str, Readings]) -> None:
+def _show(
+    console: Console, bench: Bench, cells: np.ndarray, looks: tuple[str, ...], readings: Readings
+) -> None:
     figures = []
     for k, cell in enumerate(cells.tolist()):
-        for row, (name, readings) in enumerate(looks.items()):
+        for row, name in enumerate(looks):
             volts, amperes = float(readings.voltage_v[row, k]), float(readings.current_a[row, k])
             siemens, limited = (
                 float(readings.conductance_s[row, k]),

@@ -10,13 +10,14 @@ import msgspec
 
 from hil.bench import Bench
 from hil.catalog import PROTOCOLS
-from hil.cli.console import RUNS, Console, caption_of, find_run
+from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, worst_case
 from hil.cli.main import STOPPED
 from hil.config import find_bench
 from hil.decode import decode, decode_text, unknown
 from hil.errors import ConfigError, StoreError
+from hil.hold import recall_stress
 from hil.protocol import Protocol, Table
-from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan, recall_stress
+from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan
 from hil.runner import resume as resume_run
 from hil.runner import start as start_run
 from hil.store import Header, RunRecord
@@ -85,11 +86,7 @@ def run(
     console = Console(as_json)
     own, of_bench = _split(settings)
     wanted = _parameters(protocol, own)
-    named = find_bench(bench_name, of_bench)
-    if device:
-        sample = msgspec.structs.replace(named.file.sample, device=device)
-        file = msgspec.structs.replace(named.file, sample=sample)
-        named = msgspec.structs.replace(named, file=file)
+    named = find_bench(bench_name, of_bench).with_device(device)
     seed = choose_seed() if seed is None else seed
     bench = named.build(seed)
     _show_bench(console, bench, named.file.title)
@@ -101,10 +98,7 @@ def run(
         console.line("dry run: nothing was sent")
         console.result({"run": None, "plan": _plan_figures(planned), "seed": seed})
         return
-    if bench.kind == "hardware" and not yes:
-        click.confirm(
-            f"measure {bench.sample.device or 'an unnamed sample'} now?", abort=True, err=as_json
-        )
+    confirm(console, bench, yes=yes)
     folder = _unused(out / name_of_run(protocol, named.name))
     console.line(f"run      {folder}")
     with console.progress() as line:
@@ -147,6 +141,8 @@ def protocol_of(record: RunRecord) -> Protocol:
 
 def _finish(console: Console, protocol: Protocol, outcome: Outcome) -> None:
     """Draw and sum up what is on disk."""
+    for warning in outcome.warnings:
+        click.echo(f"hil: {warning}", err=True)
     with RunRecord(outcome.folder) as record:
         table, header = record.table(), record.header
     pictures = draw(protocol, table, header, outcome.folder)
@@ -162,6 +158,7 @@ def _finish(console: Console, protocol: Protocol, outcome: Outcome) -> None:
         {
             "run": str(outcome.folder),
             "finished": outcome.finished,
+            "warnings": outcome.warnings,
             "seed": header.seed,
             "pictures": [str(picture) for picture in pictures],
             **summary.figures,
@@ -243,9 +240,7 @@ def _show_plan(console: Console, planned: Plan) -> None:
     cost = planned.cost
     console.line(f"plan     {planned.text}")
     console.line(
-        f"         worst case at the cell: {cost.positive_v:+.4g} V / {cost.negative_v:+.4g} V, "
-        f"{format_quantity(cost.current_a, 'A', 3)}, "
-        f"{format_quantity(float(cost.stress['energy_j'][0]), 'J', 3)} a program; "
+        f"         {worst_case(cost)} a program; "
         f"pulses last {format_quantity(cost.duration_s, 's', 3)} of device time"
     )
 

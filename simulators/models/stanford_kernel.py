@@ -35,6 +35,9 @@ _GAP_NOISE = np.uint64(1)
 _SLACK = 1e-13
 """A source counts as above the onset when it is by this part of it: rounding is not motion."""
 
+_SHORT = 1e-3
+"""How far before the gap at which a limit ends its motion a cell stops, in tolerances."""
+
 _jit = njit(cache=True, error_model="numpy", nogil=True)
 
 
@@ -190,10 +193,14 @@ def _speed(law, leg, gap, time):
 
 
 @_jit
-def _spot(law, leg, gap, time):
-    """Compute the speed and its two rates (1/m, 1/s), which only choose the step and are rough."""
+def _spot(law, leg, gap, time, side):
+    """Compute the speed and its two rates (1/m, 1/s), which only choose the step and are rough.
+
+    On the *side* +1 the source is taken to hold its limit, on -1 not to, on 0 as it does.
+    """
     at = min(max(gap, law.gap_min), law.gap_max)
     voltage, current, limited = _load_line(law, at, _source(leg, time))
+    limited = side > 0 if side else limited
     speed = _speed_at(law, leg.gamma0, at, voltage, current)
     gamma = _gamma(law, leg.gamma0, at)
     load = law.ohm * current / law.v0
@@ -246,10 +253,28 @@ def _creep(law, leg, gap):
 
 
 @_jit
+def _held(law, gamma0, gap, source):
+    """Tell whether the limit, rather than the source, is what keeps a gap from moving."""
+    if law.limit == math.inf:
+        return False
+    voltage = law.floor / _gamma(law, gamma0, gap)
+    current = _current(law, gap, voltage)
+    if current <= 0.0:
+        return False
+    above = law.v0 * math.log(law.limit / current)
+    return above < law.tolerance * law.per_g0 * law.v0 and above < (
+        source - voltage - law.ohm * current
+    )
+
+
+@_jit
 def _edge(law, leg, gap, source):
     """Find where motion under a steady source ends: at the bound, or where excess = 0 (Ridders).
 
-    The excess has one maximum over the gap and is above 0 at the start: one root lies ahead.
+    The excess has one maximum over the gap and is above 0 at the start: one root lies ahead. Where
+    that is the limit's, the same limit just allows the way back or just does not. So as not to
+    leave this to rounding the gap ends a little before: a cell can RESET at the compliance that
+    it was SET with.
     """
     outside, inside = leg.bound, gap
     beyond = _excess(law, leg.gamma0, outside, source)
@@ -275,6 +300,9 @@ def _edge(law, leg, gap, source):
             inside, within = root, value
         if abs(root - last) <= 4e-16 * root:
             break
+    if _held(law, leg.gamma0, root, source):
+        short = root - leg.toward * _SHORT * law.tolerance
+        root = short if leg.toward * (short - gap) > 0.0 else gap
     return root
 
 
@@ -301,8 +329,8 @@ def _slope_of(speed, lead):
 def _land(law, leg, spot, lead, on, aside):
     """Make the spot at the end of a step."""
     if lead == math.inf:
-        return _spot(law, leg, spot.gap + leg.toward * aside, spot.time + on)
-    return _spot(law, leg, spot.gap + leg.toward * (on - lead * aside), spot.time + aside)
+        return _spot(law, leg, spot.gap + leg.toward * aside, spot.time + on, 0)
+    return _spot(law, leg, spot.gap + leg.toward * (on - lead * aside), spot.time + aside, 0)
 
 
 @_jit
@@ -318,7 +346,7 @@ def _quadrature(law, leg, spot, size):
     inner = _slope(law, leg, spot, 0.0, half - 0.4472135954999579 * half, 0.0)
     inner += _slope(law, leg, spot, 0.0, half + 0.4472135954999579 * half, 0.0)
     centre = _slope(law, leg, spot, 0.0, half, 0.0)
-    end = _spot(law, leg, spot.gap + leg.toward * size, spot.time)
+    end = _spot(law, leg, spot.gap + leg.toward * size, spot.time, 0)
     ends = _slope_of(spot.speed, 0.0) + _slope_of(end.speed, 0.0)
     best = half / 1470.0 * (77.0 * ends + 432.0 * outer + 625.0 * inner + 672.0 * centre)
     ratio = abs(best - half / 6.0 * (ends + 5.0 * inner)) * end.speed / size
@@ -399,7 +427,7 @@ def _meet(law, leg, spot, end, lead, size, at_limit):
     sign = -1.0 if at_limit and not spot.limited else 1.0
     low, below = 0.0, max(sign * _gauge(law, leg, spot, at_limit), _SLACK)
     high, above = size, min(sign * _gauge(law, leg, end, at_limit), -_SLACK)
-    error, side = math.inf, 0
+    error, side, most = math.inf, 0, 1e-6 if at_limit else math.inf
     while below == _SLACK and low == 0.0:
         end, error = _step(law, leg, spot, lead, 0.5 * high)
         value = sign * _gauge(law, leg, end, at_limit)
@@ -413,9 +441,9 @@ def _meet(law, leg, spot, end, lead, size, at_limit):
         last = end.gap
         size = low + (high - low) * below / (below - above)
         end, error = _step(law, leg, spot, lead, size)
-        if abs(end.gap - last) <= 0.1 * law.tolerance:
-            break
         value = sign * _gauge(law, leg, end, at_limit)
+        if abs(end.gap - last) <= 0.1 * law.tolerance and abs(value) < most:
+            break
         if value < 0.0:
             below *= 0.5 if side < 0 else 1.0
             high, above, side = size, value, -1
@@ -465,10 +493,12 @@ def _advance(law, leg, spot, bound, stride):
     if size < room and lead < math.inf and size != kink:
         better = math.exp(-power * math.log(max(error / law.tolerance, 1e-9)))
         stride = min(max(0.9 * better * size * spot.along_gap, 0.1), most)
-    at_bound = leg.toward * (end.gap - bound) >= 0.0 or (lead == 0.0 and size == reach)
-    gap = bound if at_bound else end.gap
-    limited = end.limited if size != kink else not spot.limited
-    end = Spot(gap, end.time, end.speed, end.along_gap, end.along_time, limited)
+    if size == kink:
+        end = _spot(law, leg, end.gap, end.time, -1 if spot.limited else 1)
+    if leg.toward * (end.gap - bound) >= 0.0 or (lead == 0.0 and size == reach):
+        end = Spot(
+            bound, end.time, end.speed, end.along_gap, end.along_time, end.limited
+        )
     return end, lead, size, stride
 
 
@@ -496,12 +526,15 @@ def _move(law, leg, gap, time):
     bound = _edge(law, leg, gap, leg.stop) if steady else leg.bound
     stride = law.leap if steady else law.stride
     kink = _kink(law, leg) if steady and law.limit < math.inf else -1.0
-    spot = _spot(law, leg, gap, time)
+    spot = _spot(law, leg, gap, time, 0)
     while spot.gap != bound and spot.time < leg.duration:
         goal = kink if (kink - spot.gap) * (bound - kink) > 0.0 else bound
         end, lead, size, stride = _advance(law, leg, spot, goal, stride)
         if not steady and _gauge(law, leg, end, False) < -_SLACK * max(leg.start, leg.stop):
             end, _, _ = _meet(law, leg, spot, end, lead, size, False)
+            source = _source(leg, end.time)
+            if _held(law, leg.gamma0, end.gap, source):
+                return _edge(law, leg, spot.gap, source), end.time, True
             return end.gap, end.time, True
         spot = end
     return spot.gap, spot.time, False
@@ -518,6 +551,8 @@ def _slide(law, leg, gap, time, stuck):
     gap, time : float
         Where it falls behind, or where it is at the end of the leg.
     """
+    if _held(law, leg.gamma0, gap, _source(leg, time)):
+        return gap, leg.duration
     ramp = 0.0 if stuck else (1.0 - 1e-6) * leg.ramp
     if _creep(law, leg, gap) < ramp:
         return gap, time
@@ -545,22 +580,27 @@ def _drive(law, leg, gap):
         return gap
     if not _excess(law, leg.gamma0, gap, top) > _SLACK * top:
         return gap
+    if leg.toward < 0.0 and _held(law, leg.gamma0, gap, top):
+        room = 2.0 * _SHORT * law.tolerance * law.per_g0 * law.v0
+        if _excess(law, leg.gamma0, gap, top) <= room:
+            return gap
     time = 0.0
     excess = _excess(law, leg.gamma0, gap, leg.start)
     at_onset = excess <= _SLACK * top
     if at_onset:
         time = max(-excess, 0.0) / leg.ramp
     last = -1.0
-    while True:
+    for _ in range(100):
         if at_onset:
             if leg.ramp <= 0.0:
-                return gap
+                break
             stuck = abs(gap - last) <= 0.2 * law.tolerance
             gap, time = _slide(law, leg, gap, time, stuck)
             last = gap
         gap, time, at_onset = _move(law, leg, gap, time)
         if not at_onset:
-            return gap
+            break
+    return gap
 
 
 @_jit

@@ -82,9 +82,7 @@ def test_where_nothing_limits_the_current_energy_is_what_the_source_could_give(
     assert Paper(current_limit=how).check(wait(1.0)).stress["energy_j"][0] == 0
 
 
-def test_a_current_limit_is_refused_where_there_is_none_and_told_where_it_is_watched() -> (
-    None
-):
+def test_a_current_limit_is_refused_where_there_is_none_and_told_where_it_is_watched() -> None:
     limited = read(0.1).demanding(current_limit_a=10e-6)
     with pytest.raises(NotSupported, match="limit a current"):
         Paper(source_ohm=1e6, current_limit="none").check(limited)

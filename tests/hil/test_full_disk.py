@@ -93,7 +93,7 @@ def test_a_run_on_a_disk_that_fills_fails_loudly_and_goes_on_when_there_is_space
         return db
 
     monkeypatch.setattr(store, "_connected", connected_to_little)
-    monkeypatch.setattr("hil.runner.COMMIT_S", 0.01)
+    monkeypatch.setattr("hil.keeper.COMMIT_S", 0.01)
     told = hil(*RUN, "--set=points=150")
     folder = only(tmp_path / "runs")
     is_one_sentence(

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from hil import runner
+from hil import keeper, runner
 from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, find_bench
 from hil.errors import StoreError
@@ -79,10 +79,10 @@ class Stop(Exception):
 def test_a_run_taken_up_after_any_commit_is_the_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], every: int
 ) -> None:
-    monkeypatch.setattr(runner, "COMMIT_S", 0.0)
+    monkeypatch.setattr(keeper, "COMMIT_S", 0.0)
     commits = 0
 
-    def stop(_: runner.Progress) -> None:
+    def stop(_: keeper.Progress) -> None:
         nonlocal commits
         commits += 1
         if commits % every == 0:
@@ -358,7 +358,7 @@ def test_a_stop_between_a_commit_and_its_count_keeps_each_row_once(
 
     as_a_real_bench(monkeypatch, Real)
     monkeypatch.setattr(RunStore, "append", stop)
-    monkeypatch.setattr(runner, "COMMIT_S", 0.0)
+    monkeypatch.setattr(keeper, "COMMIT_S", 0.0)
     assert not measure(tmp_path / "run", {"points": "5"}).finished
     with RunRecord(tmp_path / "run") as record:
         times_s = record.table()["time_after_s"]

@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from hil import runner
+from hil import keeper, runner
 from hil.bench import Bench, Cells, Readings, Sample
 from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, find_bench
@@ -110,6 +112,38 @@ def test_a_finished_run_has_every_record_and_leaves_the_bench_safe_then_closed(
     assert bench.calls == ["open", "safe", "close"]
 
 
+def test_what_cannot_be_measured_again_is_kept_before_more_is_measured(
+    tmp_path: Path, named: NamedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk: list[int] = []
+
+    class Looking(Reads, frozen=True, kw_only=True):
+        def measure(self, bench: Bench, run: RunView) -> Iterator[Batch]:
+            for batch in super().measure(bench, run):
+                yield batch
+                with RunRecord(tmp_path / "run") as record:
+                    on_disk.append(record.records)
+
+    monkeypatch.setattr(keeper, "COMMIT_S", 1e9)
+    assert run(tmp_path, named, Watched(named.build(1)), Looking(count=4)).finished
+    assert on_disk == [2, 4, 6, 8]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a time zone that can be set")
+def test_a_run_keeps_its_times_in_utc(
+    tmp_path: Path, named: NamedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "XYZ-9")
+        time.tzset()
+        run(tmp_path, named, named.build(1))
+    time.tzset()
+    with RunRecord(tmp_path / "run") as record:
+        times = [record.header.created_utc, *(event.time_utc for event in record.events())]
+    assert len(times) == 3
+    assert {datetime.fromisoformat(one).utcoffset() for one in times} == {timedelta(0)}
+
+
 @pytest.mark.parametrize(
     "error", [CellFault("cell 1 is open"), ZeroDivisionError("!"), SystemExit(3)], ids=str
 )
@@ -122,6 +156,15 @@ def test_what_a_bench_that_cannot_be_brought_back_has_measured_is_kept_when_a_ru
         run(tmp_path, named, bench, Reads(fail_at=7))
     assert kept(tmp_path) == (14, "failed")
     assert bench.calls == ["open", "safe", "close"]
+
+
+def test_what_shows_a_dead_cell_is_kept_on_a_simulated_bench_too(
+    tmp_path: Path, named: NamedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Reads.errors, "now", CellFault("cell 1 is open"))
+    with pytest.raises(CellFault):
+        run(tmp_path, named, named.build(1), Reads(fail_at=7))
+    assert kept(tmp_path) == (14, "failed")
 
 
 def test_ctrl_c_on_such_a_bench_stops_at_once_and_keeps_what_was_measured(
@@ -229,7 +272,7 @@ def test_the_plan_is_the_worst_of_its_programs_and_the_time_of_all(named: NamedB
 def test_progress_tells_only_what_is_on_disk(tmp_path: Path, named: NamedBench) -> None:
     told: list[tuple[int, int]] = []
 
-    def report(progress: runner.Progress) -> None:
+    def report(progress: keeper.Progress) -> None:
         with RunRecord(tmp_path / "run") as record:
             told.append((progress.done, record.records))
 

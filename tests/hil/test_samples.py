@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil import runner
+from hil import keeper, runner
 from hil.bench import Bench
 from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, find_bench, shipped_benches
@@ -65,6 +65,72 @@ def test_writing_a_share_again_replaces_it(tmp_path: Path) -> None:
         assert second.earlier(2)["pulses"].tolist() == [6, 6]
         assert first.earlier(2)["pulses"].tolist() == [0, 0]
         assert first.own(2)["pulses"].tolist() == [6, 6]
+
+
+def test_only_the_cells_with_new_stress_are_written(tmp_path: Path) -> None:
+    share = stress(5)
+    with log(tmp_path, "a") as first:
+        first.write(share)
+        written = first._db.total_changes
+        first.write(share)
+        assert first._db.total_changes == written
+        share[1] = stress(6)[1]
+        first.write(share)
+        assert first._db.total_changes == written + 1
+        assert first.own(2).tolist() == share.tolist()
+    with log(tmp_path, "a") as again:
+        written = again._db.total_changes
+        again.write(share)
+        assert again._db.total_changes == written
+        again.write(stress(7))
+        assert again.own(2).tolist() == stress(7).tolist()
+
+
+class Interrupted:
+    """A database whose writing ends with Ctrl-C, once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.done = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.db, name)
+
+    def executemany(self, *arguments: Any) -> None:
+        self.db.executemany(*arguments)
+        if not self.done:
+            self.done = True
+            raise KeyboardInterrupt
+
+
+def test_a_stop_while_stress_is_written_keeps_nothing_of_it_and_locks_nobody_out(
+    tmp_path: Path,
+) -> None:
+    with log(tmp_path, "a") as first, log(tmp_path, "b") as second:
+        second._db.execute("PRAGMA busy_timeout = 0")
+        first.write(stress(1))
+        first._db = Interrupted(first._db)  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            first.write(stress(2))
+        assert first.own(2)["pulses"].tolist() == [1, 1]
+        second.write(stress(10))
+        first.write(stress(2))
+        assert second.earlier(2)["pulses"].tolist() == [2, 2]
+
+
+def test_stress_is_not_waited_for_longer_than_the_death_of_the_process_asks(
+    tmp_path: Path,
+) -> None:
+    with log(tmp_path, "a") as first:
+        assert first._db.execute("PRAGMA synchronous").fetchone() == (1,)
+
+
+def test_a_sample_log_on_a_network_share_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hil.share._network_kind", lambda _: "nfs")
+    with pytest.raises(StoreError, match="network share"):
+        log(tmp_path, "a")
 
 
 def test_simulated_and_real_samples_of_one_name_are_kept_apart(tmp_path: Path) -> None:
@@ -129,13 +195,13 @@ def _stopped_and_resumed(
         bench.__class__ = kind
         return bench
 
-    def stop(progress: runner.Progress) -> None:
+    def stop(progress: keeper.Progress) -> None:
         if progress.done >= 10:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(NamedBench, "build", built)
-        patched.setattr(runner, "COMMIT_S", 0.0)
+        patched.setattr(keeper, "COMMIT_S", 0.0)
         protocol = PROTOCOLS.load("jump-table")(points=3)
         outcome = runner.start(
             "jump-table", protocol, named, named.build(1), seed=1, folder=folder, report=stop

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from hil import share as network_share
+from hil import store
 from hil.errors import ConfigError, StoreError
 from hil.protocol import Batch, Columns
 from hil.store import FILE, FORMAT, Header, RunRecord, RunStore, add_note
@@ -61,6 +63,43 @@ def test_columns_come_back_bit_for_bit_with_their_types(run: RunStore) -> None:
         assert kept.dtype.kind == values.dtype.kind.replace("b", "i")
         assert kept.tobytes() == values.ravel().astype(kept.dtype).tobytes(), name
     assert run.table().keys() == table.keys()
+
+
+def test_records_read_in_parts_are_those_read_in_one_go_and_take_little_memory(
+    run: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gap or a long text in one part changes the type of the whole column, as it always did."""
+    rows = 20_000
+    rng = np.random.default_rng(1)
+    gaps = np.arange(rows, dtype=float)
+    gaps[-1] = np.nan
+    columns = {
+        "name": np.array([*["a"] * (rows - 1), "longer"]),
+        "count": rng.integers(-(2**62), 2**62, rows),
+        "flag": gaps,
+        "current_a": rng.normal(size=rows) * 1e-6,
+        "voltage_v": np.where(np.arange(rows) % 7, rng.normal(size=rows), np.nan),
+    }
+    run.append(0, [batch(rows, **columns)])
+    for at_once in (10**9, 1000, 7):
+        monkeypatch.setattr(store, "ROWS_AT_ONCE", at_once)
+        table = run.table()
+        for name, values in columns.items():
+            assert table[name].dtype == values.dtype, name
+            assert table[name].tobytes() == values.tobytes(), name
+    monkeypatch.setattr(store, "ROWS_AT_ONCE", 1000)
+    tracemalloc.start()
+    try:
+        table = run.table()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * sum(values.nbytes for values in table.values())
+
+
+def test_a_table_without_records_has_its_columns_and_their_types(run: RunStore) -> None:
+    kinds = {name: values.dtype.kind for name, values in run.table().items()}
+    assert kinds == {"name": "U", "count": "i", "flag": "i", "current_a": "f", "voltage_v": "f"}
 
 
 def test_scalars_stand_for_every_row_and_a_batch_of_scalars_is_one_row(run: RunStore) -> None:

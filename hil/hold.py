@@ -1,0 +1,165 @@
+"""Holding a bench: what protects a sample while anything is sent to it, and a probe's one program.
+
+A whole protocol and a single pulse are sent in the same way, inside `at_bench`.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from hil.bench import Bench, Indices, Readings
+from hil.guard import Guard
+from hil.program import Program
+from hil.samples import FILE as SAMPLES
+from hil.samples import SampleLog, measuring, refuse_measured
+
+
+class Held(NamedTuple):
+    """What protects a sample while something is sent to it.
+
+    Attributes
+    ----------
+    samples : SampleLog or None
+        Where stress is booked, for a named sample.
+    stop : threading.Event
+        Set when a person or the system asks for an end.
+    guard : Guard or None
+        The process that makes a bench with instruments safe if this one dies.
+    """
+
+    samples: SampleLog | None
+    stop: threading.Event
+    guard: Guard | None
+
+
+@contextmanager
+def at_bench(
+    bench: Bench, runs: Path, run: str, *, at_once: bool, log: Path | None = None
+) -> Iterator[Held]:
+    """Hold a bench open, with all that protects its sample.
+
+    The sample log, the stop signals, the guard and the bench, in this order; left in the opposite
+    one.
+
+    Parameters
+    ----------
+    bench : Bench
+        Not yet open.
+    runs : Path
+        The folder of the runs, with the sample log.
+    run : str
+        The name under which stress is booked.
+    at_once : bool
+        Whether the first signal raises KeyboardInterrupt; else it sets `Held.stop`, and the
+        second one raises.
+    log : Path, optional
+        The guard's log; by default in the run's folder.
+
+    Raises
+    ------
+    StoreError
+        If another process is measuring the sample.
+    """
+    with ExitStack() as stack:
+        samples = _sample_log(bench, runs, run, stack)
+        stop, deaf = stack.enter_context(_stop_signals(at_once=at_once))
+        guard = _guard(bench, log or runs / run / "guard.log", stack)
+        stack.enter_context(bench)
+        stack.callback(deaf.set)  # the first on the way out
+        yield Held(samples, stop, guard)
+
+
+def probe(bench: Bench, program: Program, cells: Indices, *, runs: Path, what: str) -> Readings:
+    """Play one program without keeping a run; its stress is booked all the same.
+
+    Parameters
+    ----------
+    bench, program, cells : Bench, Program, Indices
+        As for `Bench.apply`; the bench is not yet open.
+    runs : Path
+        The folder with the sample log; the guard's log is put there too.
+    what : str
+        Ends the name under which stress is booked, after date and time.
+    """
+    if bench.kind != "physics":
+        runs.mkdir(parents=True, exist_ok=True)
+    # to the microsecond: a name that came twice would overwrite the share of the first
+    name = f"{datetime.now().astimezone():%Y-%m-%d_%H%M%S.%f}_{what}"
+    with at_bench(bench, runs, name, at_once=True, log=runs / "guard.log") as held:
+        if held.samples is not None:
+            bench.ledger.journal = held.samples.write
+        return bench.apply(program, cells)
+
+
+def refuse_second(bench: Bench, runs: Path) -> None:
+    """Raise StoreError if another process measures the bench's named sample; makes nothing."""
+    if bench.sample.device:
+        refuse_measured(runs, bench.kind, bench.sample.device)
+
+
+def recall_stress(bench: Bench, runs: Path) -> None:
+    """Let a bench know the stress that its named sample has had in the runs of a folder."""
+    if bench.sample.device and (runs / SAMPLES).is_file():
+        with SampleLog(runs, bench.kind, bench.sample.device, "") as log:
+            bench.ledger.earlier = log.earlier(len(bench.cells))
+
+
+def _guard(bench: Bench, log: Path, stack: ExitStack) -> Guard | None:
+    """Start the guard before a bench with instruments is opened."""
+    if bench.kind == "physics":
+        return None
+    guard = stack.enter_context(Guard(log))
+    guard.protect(bench.safe_messages())
+    return guard
+
+
+def _sample_log(bench: Bench, runs: Path, run: str, stack: ExitStack) -> SampleLog | None:
+    """Take a named sample for this process and bring in the stress it has had in other runs."""
+    if not bench.sample.device:
+        return None
+    stack.enter_context(measuring(runs, bench.kind, bench.sample.device))
+    log = stack.enter_context(SampleLog(runs, bench.kind, bench.sample.device, run))
+    bench.ledger.earlier = log.earlier(len(bench.cells))
+    if not bench.can_snapshot:  # a snapshot brings the run's own share itself
+        bench.ledger.own = log.own(len(bench.cells))
+        bench.ledger.journal = log.write
+    return log
+
+
+@contextmanager
+def _stop_signals(*, at_once: bool) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Turn Ctrl-C and SIGTERM into a stop after the current batch.
+
+    The second time, or where a bench cannot wait (*at_once*), they raise KeyboardInterrupt; after
+    that they are ignored, so that none of them ends the way to a safe bench. Yields what they set
+    and what makes them ignored.
+    """
+    stop = threading.Event()
+    deaf = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if deaf.is_set():
+            return
+        if at_once or stop.is_set():
+            deaf.set()
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop, deaf
+        return
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield stop, deaf
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
