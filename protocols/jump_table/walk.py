@@ -74,6 +74,7 @@ class Walk:
         self._ladders_v = _ladders(self.voltages_v * bench.sets_at)
         self._rung = np.full(count, -1)
         self._upwards = np.zeros(count, bool)
+        self._open_s, self._shorted_s = protocol.open_s, protocol.shorted_s
         self._due: Due | None = None
         self._found: CellFault | None = None
         self._seen: list[tuple[Indices, Floats]] = []
@@ -172,7 +173,7 @@ class Walk:
         last[1, rows] = readings.current_a[-1]
         last[2, rows] = readings.time_s[-1]
         last[3, rows] = conductance_s[-1]
-        alive = (conductance_s > self.protocol.open_s) & (conductance_s < self.protocol.shorted_s)
+        alive = (conductance_s > self._open_s) & (conductance_s < self._shorted_s)
         if not (alive & ~readings.limited).all():
             self._find_dead(rows, conductance_s, readings.limited)
         self._seen.append((rows, conductance_s))

@@ -17,12 +17,16 @@ Choices where the sources differ:
 - k and q are those of the SI. Thresholds, sliding RESET and currents contain neither; speeds do.
 - A fresh cell is in HRS (gap_max), as in the manual; the Verilog-A starts in LRS.
 
+A SET that a current limit ends leaves the gap where the same limit just allows the RESET or just
+does not: the equations do not tell. Here it does.
+
 Noise: the Verilog-A adds ``deltaGap0 N(0,1) / (1 + exp((T_crit - T)/T_smth))`` to gap' at each
 step of the simulator, so its variance after a time grows with the steps it took. Here the gap is a
 diffusion, ``dgap = gap' dt + sigma(T) sqrt(noise_step) dW`` with sigma that factor: what the
 Verilog-A gives at a fixed step of ``noise_step_s``, whatever steps are taken. As there, it acts
 without a voltage too: the rms way at rest is ``sigma sqrt(noise_step_s t)``, 0.27 nm in a
 microsecond with the 0.02 m/s of the Verilog-A, 1.3 nm in a second with the 1e-4 m/s of its decks.
+The bounds reflect it, which is what clipping comes to with ever smaller steps.
 
 Not modelled: heat capacity (T follows at once), forming, differences between cells, relaxation,
 and breakdown: at 2 V and no series resistance the cell carries 0.67 A at 3,100 K.
@@ -177,8 +181,8 @@ class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Take cells through a drive, by steps with an error of at most gap_tolerance_m each.
 
         Where the gap runs away, an error made earlier grows by the ratio of the speeds, as one of
-        the voltage would. Of 1,200 random pulses that end on the way, 90 % end with an error below
-        the tolerance and 99 % below 7 times it (tolerances from 1e-12 to 1e-16 m).
+        the voltage would. In 24,000 random waveforms with 8 sets of parameters the error of the
+        last gap was below the default tolerance in 99 %, below 5 of it in 99.9 %, 50 at most.
         """
         shape = (drive.readings, len(cells))
         terminal = Terminal(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))

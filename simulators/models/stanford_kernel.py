@@ -38,7 +38,8 @@ _SLACK = 1e-13
 _SHORT = 1e-3
 """How far before the gap at which a limit ends its motion a cell stops, in tolerances."""
 
-_jit = njit(cache=True, error_model="numpy", nogil=True)
+_jit = njit(error_model="numpy", nogil=True)
+"""For the helpers: they are compiled and cached inside `walk`."""
 
 
 LAW = np.dtype(
@@ -429,14 +430,15 @@ def _meet(law, leg, spot, end, lead, size, at_limit):
     high, above = size, min(sign * _gauge(law, leg, end, at_limit), -_SLACK)
     error, side, most = math.inf, 0, 1e-6 if at_limit else math.inf
     while below == _SLACK and low == 0.0:
-        end, error = _step(law, leg, spot, lead, 0.5 * high)
+        size = 0.5 * high
+        end, error = _step(law, leg, spot, lead, size)
         value = sign * _gauge(law, leg, end, at_limit)
         if value > _SLACK:
-            low, below = 0.5 * high, value
+            low, below = size, value
         else:
-            high, above = 0.5 * high, min(value, -_SLACK)
+            high, above = size, min(value, -_SLACK)
         if abs(end.gap - spot.gap) <= 0.1 * law.tolerance:
-            return end, error, high
+            return end, error, size
     for _ in range(50):
         last = end.gap
         size = low + (high - low) * below / (below - above)
@@ -496,9 +498,7 @@ def _advance(law, leg, spot, bound, stride):
     if size == kink:
         end = _spot(law, leg, end.gap, end.time, -1 if spot.limited else 1)
     if leg.toward * (end.gap - bound) >= 0.0 or (lead == 0.0 and size == reach):
-        end = Spot(
-            bound, end.time, end.speed, end.along_gap, end.along_time, end.limited
-        )
+        end = Spot(bound, end.time, end.speed, end.along_gap, end.along_time, end.limited)
     return end, lead, size, stride
 
 
@@ -646,20 +646,29 @@ def _fold(law, gap):
 
 
 @_jit
+def _quiet(law, gammas, top):
+    """Tell whether no gap moves up to a voltage, nor warms by a kelvin (0.1 % of its noise)."""
+    if law.floor <= top * max(gammas[0], gammas[1]):
+        return top == 0.0
+    return law.rth * top * _current(law, law.gap_min, top) < 1.0
+
+
+@_jit
 def _noisy_segment(law, gammas, noise, gap, key, drawn, start, stop, duration):
     """Take one cell through a segment in parts, each a drift and a kick (Lie splitting).
 
     A part ends when its kick has the rms of the grid, on a ramp after an eighth of it at the
-    latest. At 0 V nothing drifts and one part, however long, is exact.
+    latest. Where nothing drifts one part is right however long.
     """
+    quiet = _quiet(law, gammas, max(abs(start), abs(stop)))
     time = 0.0
     while time < duration:
         size = duration - time
         first = start + (stop - start) * (time / duration)
-        if start != stop:
+        if start != stop and not quiet:
             size = min(size, 0.125 * duration)
         sigma = _sigma(law, noise, gap, first + 0.5 * (stop - start) * (size / duration))
-        if start != 0.0 or stop != 0.0:
+        if not quiet:
             size = min(size, (noise.grid / sigma) ** 2)
         last = first + (stop - start) * (size / duration)
         gap = _segment(law, gammas, gap, first, last, size)
@@ -669,7 +678,7 @@ def _noisy_segment(law, gammas, noise, gap, key, drawn, start, stop, duration):
     return gap, drawn
 
 
-@_jit
+@njit(cache=True, error_model="numpy", nogil=True)
 def walk(
     laws, gammas, noise, gaps, keys, drawn, cells,
     duration_s, start_v, stop_v, measured, units, voltage_v, current_a, limited,
