@@ -206,6 +206,10 @@ def check_limits(program: Program, limits: Limits) -> Waveform:
         duration_s, start_v, stop_v, program.phase, program.units,
         read.negative_v, read.positive_v, stress, extremes, longest_s,
     )  # fmt: skip
+    if gap_v == np.inf:
+        raise ConfigError(
+            "a program's voltages are finite numbers and its segments last longer than 0 s"
+        )
     if gap_v > 0:
         raise LimitExceeded(
             f"the program steps by {gap_v:.4g} V in no time; begin and end at 0 V and join "

@@ -24,7 +24,8 @@ def tally(
 ):  # fmt: skip
     """Walk through a program: fill stress, extremes (phase, low/high) and longest excursions.
 
-    Returns the largest step between segments, or from and to 0 V at the ends (V).
+    Returns the largest step between segments, or from and to 0 V at the ends (V), inf where a
+    number is none that can be played.
     """
     worst_gap_v = 0.0
     for column in range(start_v.shape[1]):
@@ -53,6 +54,8 @@ def _walk(duration_s, start_v, stop_v, phase, column, first, last, times,
     pulses = mine["pulses"]
     for s in range(first, last):
         a, b, t, p = start_v[s, column], stop_v[s, column], duration_s[s, column], phase[s]
+        if not (0.0 < t < np.inf and abs(a) < np.inf and abs(b) < np.inf):
+            state[3] = np.inf
         state[3] = max(state[3], abs(a - state[0]))
         state[0] = b
         extremes[p, 0] = min(extremes[p, 0], a, b)

@@ -87,6 +87,7 @@ class Demands:
 
 
 _NONE = Demands()
+_PHASES, _LOOKS = frozenset(map(int, Phase)), frozenset(map(int, Look))
 
 
 class Timeline(NamedTuple):
@@ -146,7 +147,7 @@ class Program:
             array.setflags(write=False)
 
     def refuse_malformed(self) -> None:
-        """Raise ConfigError for arrays that are no program; builders make none such."""
+        """Raise ConfigError for arrays that do not fit together; builders make none such."""
         shape = self.start_v.shape
         count = len(self.look)
         if not (
@@ -157,22 +158,11 @@ class Program:
             and self.units.shape[1] == 3
         ):
             raise ConfigError("a program's arrays do not fit together; use the builders")
-        first, last, repeats = self.units.T
-        if not (
-            len(self.units)
-            and (first >= 0).all()
-            and (first < last).all()
-            and (last <= count).all()
-            and (repeats >= 1).all()
-        ):
+        units = self.units.tolist()
+        if not units or not all(0 <= a < b <= count and times >= 1 for a, b, times in units):
             raise ConfigError("a program's units do not lie within its segments")
-        kinds = (self.phase >= 0) & (self.phase <= Phase.FORMING)
-        if not (kinds & (self.look >= 0) & (self.look <= Look.ZERO)).all():
+        if not (_PHASES.issuperset(self.phase.tolist()) and _LOOKS.issuperset(self.look.tolist())):
             raise ConfigError("a program has segments of no known phase or look")
-        if not (np.isfinite(self.start_v).all() and np.isfinite(self.stop_v).all()):
-            raise ConfigError("a program's voltages are finite numbers, not NaN or infinite")
-        if not ((self.duration_s > 0) & (self.duration_s < np.inf)).all():
-            raise ConfigError("a program's segments last longer than 0 s, and not for ever")
 
     def __add__(self, other: "Program") -> "Program":
         """Play *other* after this program, without a pause."""
@@ -232,7 +222,7 @@ class Program:
         """When and at which voltage the program looks."""
         looks, times_s = [], []
         passed_s = np.zeros(self.columns)
-        for first, last, repeats in self.units.tolist():
+        for first, last, repeats in _runs(self.units):
             elapsed_s = self.duration_s[first:last].cumsum(axis=0)
             looking = np.flatnonzero(self.look[first:last])
             if looking.size:
@@ -256,6 +246,17 @@ class Program:
 
     def _voltages(self) -> tuple[Floats, Floats, Floats]:
         return self.duration_s, self.start_v, self.stop_v
+
+
+def _runs(units: NDArray[np.int64]) -> list[list[int]]:
+    """Join units that follow each other once in the segments and in time."""
+    runs: list[list[int]] = []
+    for first, last, repeats in units.tolist():
+        if runs and repeats == runs[-1][2] == 1 and first == runs[-1][1]:
+            runs[-1][1] = last
+        else:
+            runs.append([first, last, repeats])
+    return runs
 
 
 def pulse(

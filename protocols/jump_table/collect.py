@@ -267,21 +267,23 @@ def _train_of_one(protocol: JumpTableCollection, voltages_v: tuple[float, ...]) 
 
 def _train(protocol: JumpTableCollection, voltages_v: Iterable[Any]) -> Program:
     """Build pulses one after the other, each followed by its read."""
-    look = _look(protocol)
+    steps_v = list(voltages_v)
+    look = _look(protocol, np.size(steps_v[0]))
     steps = [
-        pulse(step_v, high_s=protocol.high_s, edge_s=protocol.edge_s) + look
-        for step_v in voltages_v
+        pulse(step_v, high_s=protocol.high_s, edge_s=protocol.edge_s) + look for step_v in steps_v
     ]
     return sum(steps[1:], start=steps[0])
 
 
-@lru_cache(maxsize=8)
-def _look(protocol: JumpTableCollection) -> Program:
+@lru_cache(maxsize=256)
+def _look(protocol: JumpTableCollection, columns: int) -> Program:
     """Build what follows each pulse: the delay and the read."""
-    return wait(protocol.delay_s) + _read(protocol)
+    delay_s = protocol.delay_s if columns == 1 else np.full(columns, protocol.delay_s)
+    return wait(delay_s) + _read(protocol)
 
 
 def _read(protocol: JumpTableCollection) -> Program:
+    """Build a read whose second half is measured."""
     half_s = protocol.read_s / 2
     return _limited(protocol, read(protocol.read_v, settle_s=half_s, aperture_s=half_s))
 

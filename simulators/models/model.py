@@ -48,10 +48,13 @@ class Drive:
         ]
         return np.concatenate(parts)
 
-    @property
+    @cached_property
     def readings(self) -> int:
         """Number of measured segments that will be played."""
-        return len(self.looks)
+        return sum(
+            int(np.count_nonzero(self.measured[first:last])) * repeats
+            for first, last, repeats in self.units.tolist()
+        )
 
 
 class Terminal(NamedTuple):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hil.bench import Readings
 from hil.errors import ConfigError
+from hil.limits import Limits, PhaseLimits, check_limits
 from hil.program import Look, Phase, Program, hold, pulse, ramp, read, staircase, wait
 
 
@@ -153,6 +154,10 @@ def by_hand(**changes: object) -> Program:
     return Program(**{**parts, **changes})
 
 
+LIMITS = Limits(
+    read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=1e-3),
+    switching=PhaseLimits(positive_v=9.0, negative_v=-9.0, current_a=1e-3),
+)
 MALFORMED = {
     "a NaN level": lambda: by_hand(stop_v=np.array([[np.nan], [1.0], [0.0]])),
     "negative time": lambda: by_hand(duration_s=np.array([[1e-6], [-1e-6], [1e-6]])),
@@ -170,7 +175,7 @@ MALFORMED = {
 @pytest.mark.parametrize("name", MALFORMED)
 def test_arrays_that_are_no_program_are_refused(name: str) -> None:
     with pytest.raises(ConfigError):
-        MALFORMED[name]().refuse_malformed()
+        check_limits(MALFORMED[name](), LIMITS)
 
 
 def test_a_million_repeats_cost_no_memory_but_for_what_they_measure() -> None:
