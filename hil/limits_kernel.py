@@ -28,9 +28,10 @@ def tally(
     number is none that can be played.
     """
     worst_gap_v = 0.0
+    state = np.empty(4)
     for column in range(start_v.shape[1]):
         mine = stress[column]
-        state = np.zeros(4)  # end voltage, time of the open excursion, its phases, largest gap
+        state[:] = 0.0  # end voltage, time of the open excursion, its phases, largest gap
         for unit in range(units.shape[0]):
             first, last, repeats = units[unit]
             _walk(duration_s, start_v, stop_v, phase, column, first, last, 1,
@@ -67,7 +68,8 @@ def _walk(duration_s, start_v, stop_v, phase, column, first, last, times,
             area = _area(a, b, t)
             mine["bias_vs"] += times * area
             mine["energy_j"] += times * area
-        _excursion(a, b, t, p, read_low_v, read_high_v, mine, longest_s, state)
+        if state[1] > 0.0 or min(a, b) < read_low_v or max(a, b) > read_high_v:
+            _excursion(a, b, t, p, read_low_v, read_high_v, mine, longest_s, state)
     mine["pulses"] = pulses + (mine["pulses"] - pulses) * times
 
 
