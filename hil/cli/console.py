@@ -72,7 +72,7 @@ class ProgressLine:
             self._task,
             completed=progress.done,
             count=f"{progress.done:,} of {progress.total:,}",
-            rate=f"{rate:,.0f} points/s",
+            rate=f"{rate:,.0f} points/s" if rate else "",
             left=left,
             glance=progress.glance,
         )

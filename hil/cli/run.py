@@ -13,7 +13,7 @@ from hil.catalog import PROTOCOLS
 from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, worst_case
 from hil.cli.main import STOPPED
 from hil.config import find_bench
-from hil.decode import decode, decode_text, unknown
+from hil.decode import decode, decode_text, unknown, unwrapped
 from hil.errors import ConfigError, StoreError
 from hil.hold import recall_stress
 from hil.protocol import Protocol, Table
@@ -218,6 +218,7 @@ def _parameters(name: str, settings: dict[str, str]) -> Protocol:
 def _parameters_of(name: str) -> str:
     """List a protocol's parameters: name, default, what it is."""
     protocol_type: type[Protocol] = PROTOCOLS.load(name)
+    hints = typing.get_type_hints(protocol_type, include_extras=True)
     formatter = click.HelpFormatter(width=click.get_current_context().terminal_width or 100)
     with formatter.section(f"\n\nParameters of {name} (--set KEY=VALUE)"):
         rows = []
@@ -225,9 +226,19 @@ def _parameters_of(name: str) -> str:
         for field in msgspec.structs.fields(protocol_type):
             about = schema[field.name]
             text = about.get("description") or about["anyOf"][0].get("description", "")
-            rows.append((f"{field.name}={field.default}", text))
+            rows.append((f"{field.name}={_typed(field.default, hints[field.name])}", text))
         formatter.write_dl(rows)
     return formatter.getvalue()
+
+
+def _typed(value: Any, hint: Any) -> str:
+    """Write a default as one would type it: 500ns."""
+    if isinstance(value, tuple):
+        return ",".join(_typed(entry, hint) for entry in value)
+    unit, _ = unwrapped(hint)
+    if isinstance(value, float) and unit is not None:
+        return format_quantity(value, unit).replace(" ", "")
+    return "none" if value is None else str(value)
 
 
 def _show_bench(console: Console, bench: Bench, title: str) -> None:
