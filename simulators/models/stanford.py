@@ -181,8 +181,7 @@ class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Take cells through a drive, by steps with an error of at most gap_tolerance_m each.
 
         Where the gap runs away, an error made earlier grows by the ratio of the speeds, as one of
-        the voltage would. In 24,000 random waveforms with 8 sets of parameters the error of the
-        last gap was below the default tolerance in 99 %, below 5 of it in 99.9 %, 50 at most.
+        the voltage would.
         """
         shape = (drive.readings, len(cells))
         terminal = Terminal(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))

@@ -115,7 +115,7 @@ def test_the_help_of_a_protocol_lists_its_parameters_with_defaults(
 ) -> None:
     told = hil("run", "jump-table", "--help")
     assert told.code == 0
-    for text in ("points=None", "high_s=5e-07", "flat top of a pulse (s)", "pulses_per_program=1"):
+    for text in ("points=none", "high_s=500ns", "flat top of a pulse (s)", "pulses_per_program=1"):
         assert text in told.out
 
 
