@@ -84,31 +84,22 @@ def _area(a, b, t):
 @njit(cache=True)
 def _excursion(a, b, t, p, low_v, high_v, mine, longest_s, state):
     """Follow how long the voltage has been beyond the read limits without a break."""
-    entry, leave = 0.0, 1.0
     if not _beyond(a, low_v, high_v):
         _close(mine, longest_s, state)
     if a == b:
-        if not _beyond(a, low_v, high_v):
-            return
-    else:
-        inside_a, inside_b = (low_v - a) / (b - a), (high_v - a) / (b - a)
-        enter_window, exit_window = min(inside_a, inside_b), max(inside_a, inside_b)
-        if exit_window <= 0.0 or enter_window >= 1.0:
-            pass
-        elif enter_window <= 0.0 and exit_window >= 1.0:
-            return
-        elif enter_window > 0.0 and exit_window < 1.0:
-            _extend(enter_window * t, p, state)
-            _close(mine, longest_s, state)
-            _extend((1.0 - exit_window) * t, p, state)
-            return
-        elif enter_window > 0.0:
-            _extend(enter_window * t, p, state)
-            _close(mine, longest_s, state)
-            return
-        else:
-            entry = exit_window
-    _extend((leave - entry) * t, p, state)
+        if _beyond(a, low_v, high_v):
+            _extend(t, p, state)
+        return
+    at_low, at_high = (low_v - a) / (b - a), (high_v - a) / (b - a)
+    enters, leaves = min(at_low, at_high), max(at_low, at_high)
+    if leaves <= 0.0 or enters >= 1.0:
+        _extend(t, p, state)
+        return
+    if enters > 0.0:
+        _extend(enters * t, p, state)
+    _close(mine, longest_s, state)
+    if leaves < 1.0:
+        _extend((1.0 - leaves) * t, p, state)
 
 
 @njit(cache=True)
