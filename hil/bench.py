@@ -2,7 +2,7 @@
 
 A bench has cells, means to drive and read them, limits and a clock. What every bench does alike
 stands here: comparing a program with limits and abilities, booking stress, leaving safe. What a
-kind of bench does in its own way are the six methods with an underscore that it must write.
+kind of bench does in its own way are the five methods with an underscore that it must write.
 """
 
 from abc import ABC, abstractmethod
@@ -41,6 +41,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         Select gates, array schemes, timing guaranteed by the hardware.
     time_step_s : float
         Resolution of segment durations (s); 0 for any.
+    regulates : bool
+        Whether programs that demand a regulated limit go to a source which holds it, where the
+        others are played by one that does not.
     """
 
     current_limit: Literal["regulated", "series", "watched", "none"] = "none"
@@ -49,6 +52,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     schemes: tuple[str, ...] = ()
     exact_timing: bool = False
     time_step_s: float = 0.0
+    regulates: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,49 @@ class Readings:
 _FIRST = int(Look.FIRST)
 
 
+class Prepared(NamedTuple):
+    """What a bench makes of a program before it is played.
+
+    Attributes
+    ----------
+    payload : Any
+        What `Bench._apply` is given.
+    duration_s : float
+        How long it takes on this bench, all cells together (s).
+    notes : tuple of str
+        What is not as the program says, for people: timing kept by the computer, currents that
+        the range will not hold.
+    """
+
+    payload: Any
+    duration_s: float
+    notes: tuple[str, ...] = ()
+
+
+class Assurance(NamedTuple):
+    """How far one promise of a bench goes.
+
+    Attributes
+    ----------
+    what : str
+        The promise: voltage limits, compliance, timing.
+    how : str
+        "enforced" before a byte is sent, "verified" with the instrument, or only "assumed".
+    text : str
+        By whom and how far.
+    """
+
+    what: str
+    how: Literal["enforced", "verified", "assumed"]
+    text: str
+
+
 class _Checked(NamedTuple):
     """A program that passed, its cost, and what the bench made of it."""
 
     program: Program
     cost: Cost
-    prepared: Any
+    payload: Any
 
 
 REMEMBERED = 256
@@ -158,8 +199,8 @@ REMEMBERED = 256
 class Bench(ABC):
     """Base of every bench.
 
-    A kind of bench must write `_open`, `_prepare`, `_apply`, `_duration_s`, `_make_safe` and
-    `_close`; one that sets `can_snapshot` writes `_snapshot` and `_restore` too. Use it as a
+    A kind of bench must write `_open`, `_prepare`, `_apply`, `_make_safe` and `_close`; one with
+    instruments `safe_messages`, `assurances` and `identity`; one that sets `can_snapshot` writes `_snapshot` and `_restore` too. Use it as a
     context manager: on every way out it goes to 0 V, then off, then closes.
 
     Attributes
@@ -287,7 +328,7 @@ class Bench(ABC):
         cells = self._resolved(cells)
         checked = self._check(program, cells)
         self.ledger.book(cells, checked.cost.stress)
-        return self._apply(program, cells, checked.prepared)
+        return self._apply(program, cells, checked.payload)
 
     def round_time(self, duration_s: float) -> float:
         """Round a duration to what the bench resolves (s); `apply` never rounds by itself."""
@@ -297,6 +338,14 @@ class Bench(ABC):
     def safe_messages(self) -> tuple[SafeMessages, ...]:
         """Tell what the guard sends to each instrument when the owner of the bench is gone."""
         return ()
+
+    def assurances(self) -> tuple[Assurance, ...]:
+        """Tell how far each promise goes; `hil check` shows it."""
+        return (Assurance("voltage limits", "enforced", "compared before anything is played"),)
+
+    def identity(self) -> str:
+        """Tell what the instruments of an open bench say they are; empty for a simulated one."""
+        return ""
 
     def snapshot(self) -> bytes:
         """Return everything that a physics bench needs to go on as if never stopped."""
@@ -311,7 +360,7 @@ class Bench(ABC):
         """Connect to the instruments; sources at 0 V."""
 
     @abstractmethod
-    def _prepare(self, program: Program, cells: Indices, current_limit_a: float) -> Any:
+    def _prepare(self, program: Program, cells: Indices, current_limit_a: float) -> Prepared:
         """Turn a program into what this bench plays on these cells; pure.
 
         Raises NotSupported for what this bench or its device has no answer to. The current limit
@@ -320,12 +369,8 @@ class Bench(ABC):
         """
 
     @abstractmethod
-    def _apply(self, program: Program, cells: Indices, prepared: Any) -> Readings:
+    def _apply(self, program: Program, cells: Indices, payload: Any) -> Readings:
         """Play a program that has been checked, prepared and booked."""
-
-    @abstractmethod
-    def _duration_s(self, program: Program, cells: Indices) -> float:
-        """Tell how long the program takes on this bench, all cells together (s)."""
 
     @abstractmethod
     def _make_safe(self) -> None:
@@ -381,23 +426,28 @@ class Bench(ABC):
         current_a = self._largest_current_a(program, largest_v, limit_a)
         biased = stress["energy_j"] > 0
         stress["energy_j"][biased] *= current_a
-        duration_s = self._duration_s(program, cells)
-        set_a = limit_a if self.capabilities.current_limit == "regulated" else np.inf
-        cost = Cost(duration_s, set_a, current_a, stress)
-        return _Checked(program, cost, self._prepare(program, cells, limit_a))
+        prepared = self._prepare(program, cells, limit_a)
+        set_a = limit_a if self._limiting(program) == "regulated" else np.inf
+        cost = Cost(prepared.duration_s, set_a, current_a, stress, prepared.notes)
+        return _Checked(program, cost, prepared.payload)
+
+    def _limiting(self, program: Program) -> str:
+        """Tell how the current limit of a program is kept (see `Capabilities`)."""
+        can = self.capabilities
+        return "regulated" if program.demands.regulated and can.regulates else can.current_limit
 
     def _largest_current_a(
         self, program: Program, largest_v: dict[Phase, float], limit_a: float
     ) -> float:
         """Tell the largest current that can flow; raises if a resistor lets too much through."""
-        how, series_ohm = self.capabilities.current_limit, self.source_ohm
+        how, series_ohm = self._limiting(program), self.source_ohm
         through_a = {
             phase: volts / series_ohm if series_ohm > 0 else np.inf
             for phase, volts in largest_v.items()
         }
         most_a = max(through_a.values())
         if how == "regulated":
-            return min(limit_a, most_a)
+            return limit_a if self.capabilities.regulates else min(limit_a, most_a)
         if how == "series":
             asked_a = program.demands.current_limit_a or np.inf
             for phase, amperes in through_a.items():
@@ -432,6 +482,11 @@ class Bench(ABC):
         if demands.scheme is not None and demands.scheme not in can.schemes:
             has = ", ".join(can.schemes) or "none"
             raise NotSupported(f"bench {self.name} has no scheme {demands.scheme!r}; it has {has}")
+        if demands.regulated and self._limiting(program) not in ("regulated", "series"):
+            raise NotSupported(
+                f"bench {self.name} cannot hold a current limit ({can.current_limit}); state a "
+                "resistor in series in its file, or take a bench with a regulated source"
+            )
         if demands.exact_timing and not can.exact_timing:
             raise NotSupported(f"bench {self.name} cannot guarantee timing; it reports it instead")
         step_s = can.time_step_s

@@ -7,6 +7,8 @@ Each error is the project's own and the closest built-in, to be caught by projec
     ├── NotSupported    (NotImplementedError)  a protocol asks for what this bench cannot do
     ├── ConfigError     (ValueError)           a bench file, model file or parameter is wrong
     ├── StoreError      (OSError)              a run folder cannot be written, read or locked
+    ├── InstrumentError (RuntimeError)         an instrument is not there, or answers wrongly
+    │   └── SessionTimeout (TimeoutError)      it did not answer in time
     ├── CellFault       (RuntimeError)         a cell is stuck, open, shorted or not formed
     ├── GuardError      (RuntimeError)         the process that makes a bench safe is not there
     └── MissingExtra    (ImportError)          a command needs an extra that is not installed
@@ -44,6 +46,14 @@ class ConfigError(HilError, ValueError):
 
 class StoreError(HilError, OSError):
     """A run folder cannot be written, read or locked."""
+
+
+class InstrumentError(HilError, RuntimeError):
+    """An instrument is not there, refuses what it was asked, or answers what cannot be."""
+
+
+class SessionTimeout(InstrumentError, TimeoutError):
+    """An instrument did not answer in time."""
 
 
 class CellFault(HilError, RuntimeError):

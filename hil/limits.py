@@ -107,12 +107,15 @@ class Cost(msgspec.Struct, frozen=True):
         Largest current into a cell (A): the limit, or the voltage over the resistance in series.
     stress : (columns,) STRESS
         What the ledger books for each cell.
+    notes : tuple of str
+        What the bench will not do as the program says, for people.
     """
 
     duration_s: float
     current_limit_a: float
     current_a: float
     stress: NDArray[Any]
+    notes: tuple[str, ...] = ()
 
     @property
     def positive_v(self) -> float:

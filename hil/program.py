@@ -54,12 +54,20 @@ class Demands:
         How the other lines of an array are biased.
     exact_timing : bool
         Refuse rather than report a timing that the hardware cannot guarantee.
+    regulated : bool
+        The current limit must be held while it acts, by the source or by a resistor in series;
+        one that is only watched is refused.
+    stop_at_limit : bool
+        The source itself ends the program, at 0 V, at the first reading that is at the current
+        limit. Readings after it are NaN.
     """
 
     current_limit_a: float | None = None
     gate_v: float | None = None
     scheme: str | None = None
     exact_timing: bool = False
+    regulated: bool = False
+    stop_at_limit: bool = False
 
     def __post_init__(self) -> None:
         limit = self.current_limit_a
@@ -72,10 +80,11 @@ class Demands:
         """Merge with the demands of a program that is joined to this one."""
         if self == other:
             return self
-        merged: dict[str, Any] = {"exact_timing": self.exact_timing or other.exact_timing}
+        merged: dict[str, Any] = {}
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if field.name == "exact_timing":
+            if isinstance(mine, bool):
+                merged[field.name] = mine or theirs
                 continue
             if mine is not None and theirs is not None and mine != theirs:
                 raise ConfigError(
@@ -209,7 +218,7 @@ class Program:
         return tuple(Phase(phase) for phase in sorted(set(self.phase.tolist())))
 
     def demanding(self, **demands: Any) -> "Program":
-        """Ask for a current limit, gate voltage, scheme or exact timing (see `Demands`)."""
+        """Ask for a current limit, how it is held, exact timing... (see `Demands`)."""
         return replace(self, demands=replace(self.demands, **demands))
 
     def forming(self) -> "Program":

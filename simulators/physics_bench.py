@@ -6,39 +6,29 @@ would. The read-out can be given what an instrument has: noise, a range and its 
 
 Not modelled: wires and sneak paths, capacitance and the charge it dumps, the time a current limit
 needs to act (it acts at once), noise on the source, offsets, the averaging of an aperture: a
-reading is what flows at the end of its segment, with the noise of one aperture.
+reading is what flows at the end of its segment, with the noise of one aperture, unless
+`Readout.samples` says otherwise.
 """
 
 import io
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
 import numpy as np
-from msgspec import Meta
+from numpy.typing import NDArray
 
-from hil.bench import Bench, Capabilities, Cells, Indices, Kind, Readings, Sample
+from hil.bench import Bench, Capabilities, Cells, Indices, Kind, Prepared, Readings, Sample
 from hil.clock import VirtualClock
 from hil.draws import normals
 from hil.errors import StoreError
 from hil.limits import Limits
 from hil.program import Program
-from hil.simulators.models.model import Drive, Floats, Model
+from hil.simulators.models.model import Drive, Floats, Model, Terminal
+from hil.simulators.readout import Readout
 from hil.units import quantity
 
 _READ_NOISE = np.uint64(2)
 """Stream of `hil.draws` for read noise."""
-
-
-class Readout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the ammeter of the bench is like; the default is a perfect one."""
-
-    noise_a: Annotated[float, quantity("A", "white noise of one reading, rms", ge=0)] = 0.0
-    range_a: (
-        Annotated[float, quantity("A", "fixed measuring range; none if left out", gt=0)] | None
-    ) = None
-    counts: Annotated[int, Meta(ge=2, description="counts from zero to the end of the range")] = (
-        32768
-    )
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,62 +109,123 @@ class PhysicsBench(Bench):
     def _make_safe(self) -> None:
         """Every program ends at 0 V, so a simulated source is always there."""
 
-    def _duration_s(self, program: Program, cells: Indices) -> float:
-        if self.capabilities.parallel or len(cells) == 1:
-            return program.timeline.longest_s
-        lasting = program.timeline.duration_s
-        return float(lasting.sum()) if len(lasting) > 1 else float(lasting[0]) * len(cells)
+    def _prepare(self, program: Program, cells: Indices, current_limit_a: float) -> Prepared:
+        drive = self._drive(program, program.units, current_limit_a)
+        self.model.refuse(drive)
+        steps: tuple[Drive, ...] = ()
+        if program.demands.stop_at_limit:
+            steps = tuple(
+                self._drive(program, units, current_limit_a) for units in _steps(program)
+            )
+        duration_s = self._together_s(program.timeline.duration_s, cells)
+        return Prepared(_Playing(program, drive, steps, duration_s), duration_s)
 
-    def _prepare(self, program: Program, _cells: Indices, current_limit_a: float) -> Drive:
+    def _drive(self, program: Program, units: Indices, current_limit_a: float) -> Drive:
         drive = Drive(
-            program.duration_s, program.start_v, program.stop_v, program.look > 0, program.units,
+            program.duration_s, program.start_v, program.stop_v, program.look > 0, units,
             self.source_ohm, current_limit_a,
         )  # fmt: skip
-        self.model.refuse(drive)
-        return drive
+        return drive if self.readout.samples == 1 else drive.sampled(self.readout.samples)
 
-    def _apply(self, program: Program, cells: Indices, prepared: Drive) -> Readings:
-        terminal = self.model.play(self.state, cells, prepared)
-        start_s = self.clock.now_s()
-        self.clock.sleep(self._duration_s(program, cells))
+    def _together_s(self, lasting_s: Floats, cells: Indices) -> float:
+        """Tell how long all cells take, each as long as its column says."""
+        if self.capabilities.parallel or len(cells) == 1:
+            return float(lasting_s.max())
+        return float(np.broadcast_to(lasting_s, len(cells)).sum())
+
+    def _apply(self, program: Program, cells: Indices, payload: "_Playing") -> Readings:
         timeline = program.timeline
+        lasting_s, duration_s = timeline.duration_s, payload.duration_s
+        if payload.steps:
+            terminal, lasting_s = self._play_until_limited(payload, cells)
+            duration_s = self._together_s(lasting_s, cells)
+        else:
+            terminal = self.model.play(self.state, cells, payload.drive)
+        start_s = self.clock.now_s()
+        self.clock.sleep(duration_s)
+        shape = (len(timeline.look), len(cells))
         time_s = start_s + timeline.time_s
         if not self.capabilities.parallel and len(cells) > 1:
-            each_s = np.broadcast_to(timeline.duration_s, len(cells))
+            each_s = np.broadcast_to(lasting_s, len(cells))
             time_s = time_s + (each_s.cumsum() - each_s)
-        shape = terminal.current_a.shape
         source_v = timeline.source_v
         if time_s.shape != shape:
             time_s = np.broadcast_to(time_s, shape)
         if source_v.shape != shape:
             source_v = np.broadcast_to(source_v, shape)
-        status = terminal.limited.astype(np.int64)
+        limited = terminal.limited
         current_a, voltage_v = terminal.current_a, terminal.voltage_v
+        status = limited.astype(np.int64)
         if not self._exact:
-            current_a, over = self._read_out(current_a, cells)
-            voltage_v = np.where(
-                terminal.limited, voltage_v, source_v - current_a * self.source_ohm
-            )
-            status |= over.astype(np.int64) << 1
-        return Readings(
-            time_s, source_v, voltage_v, current_a, terminal.limited, status, timeline.look
-        )
+            if self.readout.samples > 1:
+                limited = limited[self.readout.samples - 1 :: self.readout.samples]
+            current_a, voltage_v, over = self._read_out(terminal, source_v, limited, cells)
+            status = limited.astype(np.int64) | over.astype(np.int64) << 1
+        return Readings(time_s, source_v, voltage_v, current_a, limited, status, timeline.look)
 
-    def _read_out(self, current_a: Floats, cells: Indices) -> tuple[Floats, np.ndarray]:
-        """Add noise, then round to the counts of the range; beyond the range it reads the end."""
-        readings = np.arange(len(current_a), dtype=np.uint64)[:, None]
-        draws = self._noise_draws[cells] + readings
-        self._noise_draws[cells] += np.uint64(len(current_a))
-        noisy_a = current_a + self.readout.noise_a * normals(
-            self._noise_keys[cells], _READ_NOISE, draws
+    def _play_until_limited(
+        self, payload: "_Playing", cells: Indices
+    ) -> tuple[Terminal, Floats]:
+        """Play step by step; a cell whose reading is at the limit is brought to 0 V and left.
+
+        Returns what was at the terminals, NaN where a cell had stopped, and how long each lasted.
+        """
+        program, columns = payload.program, np.arange(len(cells))
+        seen = [
+            Terminal(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.bool_))
+            for shape in ((step.readings, len(cells)) for step in payload.steps)
+        ]
+        lasting_s = np.zeros(len(cells))
+        for step, shown in zip(payload.steps, seen, strict=True):
+            drive = step if program.columns == 1 else step.of_columns(columns)
+            at = self.model.play(self.state, cells[columns], drive)
+            for kept, new in zip(shown, at, strict=True):
+                kept[:, columns] = new
+            lasting_s[columns] += step.duration_s[step.units[0, 0] : step.units[0, 1]].sum(axis=0)
+            stopped = at.limited.any(axis=0)
+            if stopped.any():
+                lasting_s[columns[stopped]] += self._back_to_zero(
+                    program, step, cells, columns[stopped]
+                )
+                columns = columns[~stopped]
+            if not columns.size:
+                break
+        parts = (np.concatenate([part[k] for part in seen]) for k in range(3))
+        return Terminal(*parts), lasting_s
+
+    def _back_to_zero(
+        self, program: Program, step: Drive, cells: Indices, columns: Indices
+    ) -> Floats:
+        """Bring stopped cells to 0 V by the program's last edge; tells how long that takes (s)."""
+        wanted = columns if program.columns > 1 else np.zeros(len(columns), np.int64)
+        level_v = step.stop_v[step.units[0, 1] - 1, wanted]
+        edge_s: Floats = program.duration_s[-1, wanted]
+        self.model.play(
+            self.state,
+            cells[columns],
+            Drive(
+                edge_s[None].copy(), level_v[None].copy(), np.zeros((1, len(columns))),
+                np.zeros(1, np.bool_), np.array([[0, 1, 1]]), self.source_ohm, step.limit_a,
+            ),  # fmt: skip
         )
-        end_a = self.readout.range_a
-        if end_a is None:
-            return noisy_a, np.zeros(noisy_a.shape, bool)
-        count_a = end_a / self.readout.counts
-        rounded_a = np.rint(noisy_a / count_a) * count_a
-        over = np.abs(rounded_a) > end_a
-        return np.clip(rounded_a, -end_a, end_a), over
+        return edge_s
+
+    def _read_out(
+        self, terminal: Terminal, source_v: Floats, limited: NDArray[np.bool_], cells: Indices
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Read what is at the terminals; without a voltmeter the voltage follows from the current.
+        """
+        count = len(limited)
+        draws = self._noise_draws[cells] + np.arange(count, dtype=np.uint64)[:, None]
+        self._noise_draws[cells] += np.uint64(count)
+        noise = normals(self._noise_keys[cells], _READ_NOISE, draws)
+        current_a, voltage_v, over = self.readout.measured(
+            terminal.current_a, terminal.voltage_v, noise
+        )
+        if self.readout.voltage_range_v is None:
+            told_v = source_v - current_a * self.source_ohm
+            voltage_v = np.where(limited, voltage_v, told_v)
+        return current_a, voltage_v, over
 
     def _snapshot(self) -> bytes:
         buffer = io.BytesIO()
@@ -196,3 +247,23 @@ class PhysicsBench(Bench):
             self._noise_draws = kept["noise_draws"]
             self.ledger.own = kept["ledger"]
             self._time.jump_to(float(kept["now_s"]))
+
+
+class _Playing(NamedTuple):
+    """A program as the model plays it: whole, or in steps between which the source may stop."""
+
+    program: Program
+    drive: Drive
+    steps: tuple[Drive, ...]
+    duration_s: float
+
+
+def _steps(program: Program) -> list[Indices]:
+    """Cut a program after each reading: units of one step each."""
+    steps: list[Indices] = []
+    for first, last, repeats in program.units.tolist():
+        ends = [*(first + np.flatnonzero(program.look[first:last]) + 1).tolist(), last]
+        begins = [first, *ends[:-1]]
+        once = [np.array([[a, b, 1]]) for a, b in zip(begins, ends, strict=True) if a < b]
+        steps += once * repeats
+    return steps

@@ -10,7 +10,8 @@ from hil.bench import Bench, Cells, Sample
 from hil.config import BenchFile
 from hil.limits import Limits, PhaseLimits
 from hil.simulators.models.files import ModelFile, make_model, resolve
-from hil.simulators.physics_bench import PhysicsBench, Readout, Source
+from hil.simulators.physics_bench import PhysicsBench, Source
+from hil.simulators.readout import Readout
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

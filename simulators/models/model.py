@@ -56,6 +56,39 @@ class Drive:
             for first, last, repeats in self.units.tolist()
         )
 
+    def sampled(self, samples: int) -> "Drive":
+        """Cut every measured segment into equal parts, all measured: what an average is made of.
+
+        A steady level is the same whether it is cut or not.
+        """
+        parts = np.where(self.measured, samples, 1)
+        begins = parts.cumsum() - parts
+        source = np.repeat(np.arange(len(parts)), parts)
+        part = (np.arange(parts.sum()) - begins[source])[:, None]
+        share = parts[source][:, None]
+        slope_v = self.stop_v[source] - self.start_v[source]
+        start_v = self.start_v[source] + slope_v * (part / share)
+        stop_v = np.where(
+            part + 1 == share,
+            self.stop_v[source],
+            self.start_v[source] + slope_v * ((part + 1) / share),
+        )
+        bounds = np.append(begins, parts.sum())
+        units = np.column_stack((bounds[self.units[:, :2]], self.units[:, 2]))
+        return Drive(
+            self.duration_s[source] / share, start_v, stop_v, self.measured[source], units,
+            self.source_ohm, self.limit_a,
+        )  # fmt: skip
+
+    def of_columns(self, columns: NDArray[np.int64]) -> "Drive":
+        """Return the same for some of the cells that it has columns for."""
+        return Drive(
+            np.ascontiguousarray(self.duration_s[:, columns]),
+            np.ascontiguousarray(self.start_v[:, columns]),
+            np.ascontiguousarray(self.stop_v[:, columns]),
+            self.measured, self.units, self.source_ohm, self.limit_a,
+        )  # fmt: skip
+
 
 class Terminal(NamedTuple):
     """What happens at the cells' terminals at the end of each measured segment, without noise.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.bench import Bench, Capabilities, Cells, Readings, Sample
+from hil.bench import Bench, Capabilities, Cells, Prepared, Readings, Sample
 from hil.clock import VirtualClock
 from hil.errors import LimitExceeded, NotSupported
 from hil.limits import Budget, Limits, PhaseLimits
@@ -36,14 +36,12 @@ class Paper(Bench):
         if self._fails:
             raise TimeoutError("the second instrument does not answer")
 
-    def _prepare(self, program: Program, cells: np.ndarray, current_limit_a: float) -> None:
+    def _prepare(self, program: Program, cells: np.ndarray, current_limit_a: float) -> Prepared:
         self.prepared.append(current_limit_a)
+        return Prepared(None, program.timeline.longest_s, ("a note",))
 
     def _apply(self, program: Program, cells: np.ndarray, prepared: Any) -> Readings:
         raise AssertionError
-
-    def _duration_s(self, program: Program, cells: np.ndarray) -> float:
-        return program.timeline.longest_s
 
     def _make_safe(self) -> None:
         self.calls.append("safe")

@@ -77,9 +77,6 @@ class Watched(Bench):
     def _apply(self, program: Program, cells: np.ndarray, prepared: Any) -> Readings:
         return self.inner._apply(program, cells, prepared)
 
-    def _duration_s(self, program: Program, cells: np.ndarray) -> float:
-        return self.inner._duration_s(program, cells)
-
     def _make_safe(self) -> None:
         self.calls.append("safe")
 

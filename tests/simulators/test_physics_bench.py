@@ -13,7 +13,8 @@ from hil.config import find_bench, shipped_benches
 from hil.limits import Limits, PhaseLimits
 from hil.program import Program, pulse, read, wait
 from hil.simulators.models import get_model
-from hil.simulators.physics_bench import PhysicsBench, Readout, Source
+from hil.simulators.physics_bench import PhysicsBench, Source
+from hil.simulators.readout import Readout
 from hil.testing import BenchContract
 
 LIMITS = Limits(
