@@ -2,6 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 
 class Clock(ABC):
@@ -30,6 +32,10 @@ class RealClock(Clock):
         """Wait."""
         time.sleep(duration_s)
 
+    def jump_to(self, now_s: float) -> None:
+        """Count on from the time at which a run goes on (s)."""
+        self._start_s = time.monotonic() - now_s
+
 
 class VirtualClock(Clock):
     """Time that passes when the bench says so: a day of measurement in seconds."""
@@ -50,3 +56,32 @@ class VirtualClock(Clock):
     def jump_to(self, now_s: float) -> None:
         """Take up the time of a snapshot (s)."""
         self._now_s = now_s
+
+
+class LabClock(Clock):
+    """The time in a lab of virtual instruments, which is asked over its control socket.
+
+    Parameters
+    ----------
+    ask : callable
+        Sends a request to the lab and returns the answer; raises InstrumentError if it is gone.
+    real : bool
+        Whether the lab's time is that on the wall, so that a sleep is a wait.
+    """
+
+    def __init__(self, ask: Callable[[str], Any], *, real: bool) -> None:
+        self._ask = ask
+        self._real = real
+
+    def now_s(self) -> float:
+        """Tell the time since the lab was started (s)."""
+        return float(self._ask("now"))
+
+    def sleep(self, duration_s: float) -> None:
+        """Move the lab's time on at once, or wait where it passes by itself."""
+        if self._real:
+            time.sleep(duration_s)
+        elif duration_s >= 0:
+            self._ask(f"sleep {float(duration_s)!r}")
+        else:
+            raise ValueError(f"time moves forward, not by {duration_s} s")

@@ -15,6 +15,9 @@ from hil.decode import decode, decode_text, members_of, read_toml, unknown, unwr
 from hil.errors import ConfigError
 from hil.limits import Limits
 
+if typing.TYPE_CHECKING:
+    from hil.virtual import Lab, LabPlan
+
 
 class BenchFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What every bench file says; each kind of bench adds its own tables."""
@@ -28,9 +31,22 @@ class BenchFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """Return the file with everything it refers to (paths from *folder*) written out."""
         return self
 
-    def build(self, name: str, seed: int) -> Bench:
-        """Make the bench, not yet open."""
+    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:
+        """Make the bench, not yet open; in a *lab* its instruments are the virtual ones there."""
         raise NotImplementedError
+
+    def counterpart(self, seed: int) -> "LabPlan":
+        """Say which virtual instruments take the place of this bench's own.
+
+        Raises
+        ------
+        ConfigError
+            If the bench has no instruments, or does not say what lies under their probes.
+        """
+        raise ConfigError(
+            f"a bench of kind {self.kind} has no instruments, so it has no virtual ones either; "
+            "leave --virtual out"
+        )
 
 
 class NamedBench(msgspec.Struct, frozen=True):
@@ -47,12 +63,26 @@ class NamedBench(msgspec.Struct, frozen=True):
     name: str
     file: BenchFile
 
-    def build(self, seed: int) -> Bench:
-        """Make the bench, not yet open."""
+    def build(self, seed: int, lab: "Lab | None" = None, *, forming: bool = False) -> Bench:
+        """Make the bench, not yet open.
+
+        Parameters
+        ----------
+        seed : int
+            Of everything random about simulated cells.
+        lab : Lab, optional
+            The virtual lab that has the bench's instruments; without it they are the real ones.
+        forming : bool
+            Whether forming is open where the file has limits for it. On a bench with instruments
+            it is opened for one run at a time.
+        """
         try:
-            return self.file.build(self.name, seed)
+            bench = self.file.build(self.name, seed, lab)
         except ConfigError as error:
             raise ConfigError(f"bench {self.name}, {error}") from error
+        if bench.kind != "physics" and not forming:
+            bench.limits = msgspec.structs.replace(bench.limits, forming=None)
+        return bench
 
     def with_device(self, device: str) -> "NamedBench":
         """Return the same bench with a named device under its probes; no name changes nothing."""

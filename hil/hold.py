@@ -14,7 +14,9 @@ from types import FrameType
 from typing import NamedTuple
 
 from hil.bench import Bench, Indices, Readings
+from hil.errors import ConfigError
 from hil.guard import Guard
+from hil.limits import Budget
 from hil.program import Program
 from hil.samples import FILE as SAMPLES
 from hil.samples import SampleLog, measuring, refuse_measured
@@ -104,7 +106,18 @@ def refuse_second(bench: Bench, runs: Path) -> None:
 
 
 def recall_stress(bench: Bench, runs: Path) -> None:
-    """Let a bench know the stress that its named sample has had in the runs of a folder."""
+    """Let a bench know the stress that its named sample has had in the runs of a folder.
+
+    Raises
+    ------
+    ConfigError
+        If a real or virtual sample has a budget for its life but no name to count it by.
+    """
+    if bench.kind != "physics" and bench.limits.budget != Budget() and not bench.sample.device:
+        raise ConfigError(
+            "limits.budget counts the whole life of a cell; name what is under the probes with "
+            "--device, such as W3/D14/R2C5"
+        )
     if bench.sample.device and (runs / SAMPLES).is_file():
         with SampleLog(runs, bench.kind, bench.sample.device, "") as log:
             bench.ledger.earlier = log.earlier(len(bench.cells))

@@ -8,6 +8,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,16 +18,21 @@ import msgspec
 
 from hil.bench import Bench
 from hil.catalog import PROTOCOLS
+from hil.checks import last_check
+from hil.clock import RealClock
 from hil.config import NamedBench, bench_from_record
 from hil.decode import decode
-from hil.errors import CellFault, ConfigError, HilError, notes_of
+from hil.errors import CellFault, ConfigError, HilError, InstrumentError, notes_of
 from hil.hold import at_bench, recall_stress, refuse_second
 from hil.keeper import Keeper, Progress
 from hil.limits import Cost
 from hil.protocol import Protocol
 from hil.store import Header, RunStore
+from hil.virtual import Lab
 
 LARGEST_SEED = 2**40 - 1
+LAB_LOG = "lab.log"
+"""Where a virtual lab complains, in the folder of the runs."""
 
 
 class Plan(NamedTuple):
@@ -91,6 +97,7 @@ def plan(protocol: Protocol, bench: Bench) -> Plan:
         current_limit_a=min(cost.current_limit_a for cost, _ in costs),
         current_a=max(cost.current_a for cost, _ in costs),
         stress=stress,
+        notes=tuple(dict.fromkeys(note for cost, _ in costs for note in cost.notes)),
     )
     return Plan(protocol.describe(bench), whole)
 
@@ -115,6 +122,7 @@ def start(
     folder: Path,
     note: str = "",
     report: Callable[[Progress], None] | None = None,
+    lab: Lab | None = None,
 ) -> Outcome:
     """Run a protocol from its beginning.
 
@@ -132,6 +140,8 @@ def start(
         A remark.
     report : callable, optional
         Told what is on disk, after each commit.
+    lab : Lab, optional
+        Where the instruments of a virtual bench are; kept going if the run does not end.
 
     Raises
     ------
@@ -139,7 +149,7 @@ def start(
         For anything that stops the run; what was measured until then is kept.
     """
     recall_stress(bench, folder.parent)
-    plan(protocol, bench)
+    planned = plan(protocol, bench)
     refuse_second(bench, folder.parent)
     header = Header(
         protocol=protocol_name,
@@ -157,36 +167,91 @@ def start(
     )
     with RunStore.create(folder, header) as store:
         store.event("started", " ".join(sys.argv[1:]))
-        return _drive(protocol, bench, store, report)
+        for text in planned.cost.notes:
+            store.event("bench", text)
+        if (checked := last_check(folder.parent, bench)) is not None:
+            store.event("checked", checked)
+        return _drive(protocol, bench, store, report, lab)
 
 
-def resume(folder: Path, report: Callable[[Progress], None] | None = None) -> Outcome:
+Approve = Callable[[Protocol, Bench, Plan], None]
+"""Shown what would be done on a bench with instruments; raises if it is not to be."""
+
+
+def resume(
+    folder: Path,
+    report: Callable[[Progress], None] | None = None,
+    *,
+    forming: bool = False,
+    approve: Approve | None = None,
+) -> Outcome:
     """Go on with a run that was stopped; on physics it ends as if it never had been.
+
+    Parameters
+    ----------
+    folder, report : Path, callable
+        As for `start`.
+    forming : bool
+        Whether forming is open on a bench with instruments, as at the start.
+    approve : callable, optional
+        Told protocol, bench and plan before a bench with instruments is opened.
 
     Raises
     ------
     StoreError
         If the folder is no run, is from a newer version, or another process is writing it.
     """
-    with RunStore.open(folder) as store:
+    with RunStore.open(folder) as store, ExitStack() as stack:
         header = store.header
         named = bench_from_record(header.bench, header.bench_file)
-        bench = named.build(header.seed)
+        lab = None
+        if header.kind == "virtual":
+            lab = stack.enter_context(_lab_again(store, named))
+        bench = named.build(header.seed, lab, forming=forming)
         protocol = decode(header.parameters, PROTOCOLS.load(header.protocol), f"run {folder.name}")
         if store.snapshot is not None:
             bench.restore(store.snapshot)
         refuse_second(bench, folder.parent)
+        if bench.kind != "physics":
+            recall_stress(bench, folder.parent)
+            planned = plan(protocol, bench)
+            if approve is not None:
+                approve(protocol, bench, planned)
+            if isinstance(bench.clock, RealClock):
+                created = datetime.fromisoformat(header.created_utc)
+                bench.clock.jump_to((datetime.now(UTC) - created).total_seconds())
         store.event("resumed", f"after {store.batches} batches")
-        return _drive(protocol, bench, store, report)
+        return _drive(protocol, bench, store, report, lab)
+
+
+def _lab_again(store: RunStore, named: NamedBench) -> Lab:
+    """Find the virtual lab of a run, with its cells as they are; a new one if it is gone."""
+    control = store.last_event("lab")
+    if control is not None:
+        try:
+            return Lab.connect(control)
+        except InstrumentError:
+            store.event("warning", "the virtual lab of this run is gone: its cells begin anew")
+    log = store.folder.parent / LAB_LOG
+    return Lab.start(named.file.counterpart(store.header.seed), log=log)
 
 
 def _drive(
-    protocol: Protocol, bench: Bench, store: RunStore, report: Callable[[Progress], None] | None
+    protocol: Protocol,
+    bench: Bench,
+    store: RunStore,
+    report: Callable[[Progress], None] | None,
+    lab: Lab | None,
 ) -> Outcome:
     """Open the bench, measure to the end or to a stop, leave it safe, note how it ended."""
+    if lab is not None:
+        lab.kept = True  # with the cells as they are, for a run that goes on later
+        store.event("lab", lab.control)
     try:
         at_once = not bench.can_snapshot
         with at_bench(bench, store.folder.parent, store.folder.name, at_once=at_once) as held:
+            if says := bench.identity():
+                store.event("instruments", says)
             keeper = Keeper(protocol, bench, store, held.samples, held.guard, report)
             finished = _measure(protocol, bench, keeper, held.stop)
     except KeyboardInterrupt as error:
@@ -199,6 +264,8 @@ def _drive(
         _note_failure(store, error)
         raise
     store.event("finished" if finished else "interrupted")
+    if lab is not None:
+        lab.kept = not finished
     return Outcome(store.folder, finished)
 
 

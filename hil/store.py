@@ -132,6 +132,14 @@ class RunStore:
         with _translated(self.folder):
             self._db.execute("INSERT INTO events VALUES (NULL, ?, ?, ?)", (now, what, detail))
 
+    def last_event(self, what: str) -> str | None:
+        """Tell the detail of the newest event of a kind, None if there is none."""
+        with _translated(self.folder):
+            row = self._db.execute(
+                "SELECT detail FROM events WHERE what = ? ORDER BY rowid DESC LIMIT 1", (what,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
     @property
     def batches(self) -> int:
         """How many batches are kept."""

@@ -163,9 +163,7 @@ class PhysicsBench(Bench):
             status = limited.astype(np.int64) | over.astype(np.int64) << 1
         return Readings(time_s, source_v, voltage_v, current_a, limited, status, timeline.look)
 
-    def _play_until_limited(
-        self, payload: "_Playing", cells: Indices
-    ) -> tuple[Terminal, Floats]:
+    def _play_until_limited(self, payload: "_Playing", cells: Indices) -> tuple[Terminal, Floats]:
         """Play step by step; a cell whose reading is at the limit is brought to 0 V and left.
 
         Returns what was at the terminals, NaN where a cell had stopped, and how long each lasted.
@@ -181,7 +179,8 @@ class PhysicsBench(Bench):
             at = self.model.play(self.state, cells[columns], drive)
             for kept, new in zip(shown, at, strict=True):
                 kept[:, columns] = new
-            lasting_s[columns] += step.duration_s[step.units[0, 0] : step.units[0, 1]].sum(axis=0)
+            begin, end, _ = step.units[0]
+            lasting_s[columns] += drive.duration_s[begin:end].sum(axis=0)
             stopped = at.limited.any(axis=0)
             if stopped.any():
                 lasting_s[columns[stopped]] += self._back_to_zero(
@@ -198,23 +197,19 @@ class PhysicsBench(Bench):
     ) -> Floats:
         """Bring stopped cells to 0 V by the program's last edge; tells how long that takes (s)."""
         wanted = columns if program.columns > 1 else np.zeros(len(columns), np.int64)
-        level_v = step.stop_v[step.units[0, 1] - 1, wanted]
         edge_s: Floats = program.duration_s[-1, wanted]
-        self.model.play(
-            self.state,
-            cells[columns],
-            Drive(
-                edge_s[None].copy(), level_v[None].copy(), np.zeros((1, len(columns))),
-                np.zeros(1, np.bool_), np.array([[0, 1, 1]]), self.source_ohm, step.limit_a,
-            ),  # fmt: skip
-        )
+        level_v = step.stop_v[step.units[0, 1] - 1, wanted]
+        edge = Drive(
+            edge_s[None].copy(), level_v[None].copy(), np.zeros((1, len(columns))),
+            np.zeros(1, np.bool_), np.array([[0, 1, 1]]), self.source_ohm, step.limit_a,
+        )  # fmt: skip
+        self.model.play(self.state, cells[columns], edge)
         return edge_s
 
     def _read_out(
         self, terminal: Terminal, source_v: Floats, limited: NDArray[np.bool_], cells: Indices
     ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Read what is at the terminals; without a voltmeter the voltage follows from the current.
-        """
+        """Read what is at the terminals; without a voltmeter the current tells the voltage."""
         count = len(limited)
         draws = self._noise_draws[cells] + np.arange(count, dtype=np.uint64)[:, None]
         self._noise_draws[cells] += np.uint64(count)

@@ -1,7 +1,7 @@
 """The bench file of a physics bench, and a model file that is taken as one."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,6 +12,9 @@ from hil.limits import Limits, PhaseLimits
 from hil.simulators.models.files import ModelFile, make_model, resolve
 from hil.simulators.physics_bench import PhysicsBench, Source
 from hil.simulators.readout import Readout
+
+if TYPE_CHECKING:
+    from hil.virtual import Lab
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,8 +39,8 @@ class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
         model, parameters = resolve(self.device.model, self.device.parameters, folder)
         return msgspec.structs.replace(self, device=Device(model=model, parameters=parameters))
 
-    def build(self, name: str, seed: int) -> Bench:
-        """Make the bench, not yet open."""
+    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:
+        """Make the bench, not yet open; there is nothing of a *lab* in it."""
         return PhysicsBench(
             name,
             make_model(self.device.model, self.device.parameters),

@@ -108,6 +108,13 @@ def worst_case(cost: Cost) -> str:
     )
 
 
+def show_bench(console: Console, bench: Bench, title: str) -> None:
+    """Say what is measured on, and with what."""
+    cells = f"{len(bench.cells)} cell{'s' if len(bench.cells) > 1 else ''}"
+    device = f", {bench.sample.device}" if bench.sample.device else ""
+    console.line(f"bench    {bench.name}  ({bench.kind}: {title}; {cells}{device})")
+
+
 def confirm(console: Console, bench: Bench, *, yes: bool) -> None:
     """Ask before anything is sent to real instruments, unless the answer was given."""
     if bench.kind == "hardware" and not yes:

@@ -23,6 +23,8 @@ COMMANDS = {
     "list": ("hil.cli.lists:list_", "List protocols, benches or models."),
     "read": ("hil.cli.probe:read", "Read cells once."),
     "pulse": ("hil.cli.probe:pulse", "Send one pulse and read before and after."),
+    "check": ("hil.cli.check:check", "Look at a bench: what it is, promises, and reads at 0 V."),
+    "serve": ("hil.cli.serve:serve", "Serve virtual instruments until Ctrl-C."),
     "safe": ("hil.cli.probe:safe", "Bring a bench to 0 V and off."),
 }
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import numpy as np
 
 from hil import program
 from hil.bench import Bench, Readings
-from hil.cli.console import RUNS, Console, confirm, worst_case
+from hil.cli.console import RUNS, Console, confirm, show_bench, worst_case
+from hil.cli.instruments import lab_of, virtual_option
 from hil.config import find_bench
 from hil.errors import ConfigError
+from hil.hold import at_bench, recall_stress
 from hil.hold import probe as probe_bench
-from hil.hold import recall_stress
 from hil.program import Program
 from hil.runner import LARGEST_SEED, choose_seed
 from hil.units import format_quantity, parse_quantity
@@ -35,6 +37,7 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]  # older clicks take 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
+        virtual_option,
         click.option("--yes", is_flag=True, help="Do not ask before sending to hardware."),
         click.option(
             "--out",
@@ -95,9 +98,18 @@ def pulse(
 
 @click.command(epilog="Example: hil safe tiox")
 @click.argument("bench_name", metavar="BENCH")
-def safe(bench_name: str) -> None:
-    """Bring every source of BENCH to 0 V, then off."""
-    with _bench(bench_name, 0) as bench:
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=RUNS,
+    show_default=True,
+    help="Where runs are kept; the guard's log is put there.",
+)
+def safe(bench_name: str, out: Path) -> None:
+    """Bring every source of BENCH to 0 V, then off; also while something measures there."""
+    bench = find_bench(bench_name).build(0)
+    bench.sample = msgspec.structs.replace(bench.sample, device="")  # never mind who holds it
+    with at_bench(bench, out, "safe", at_once=True, log=out / "guard.log"):
         bench.make_safe()
     click.echo(f"bench {bench.name} ({bench.kind}) is at 0 V and off")
 
@@ -114,25 +126,25 @@ def _probe(
     out: Path,
     yes: bool,
     as_json: bool,
+    virtual: bool,
 ) -> None:
     """Check one program, ask on hardware, send it as a run would, and show what was read."""
     console = Console(as_json)
-    bench = _bench(bench_name, seed, device)
-    cells = _cells(bench, cell)
-    recall_stress(bench, out)
-    cost = bench.check(whole, cells)
-    if bench.kind == "hardware":
-        sample = bench.sample.device or "an unnamed sample"
-        console.line(f"bench    {bench.name}  ({bench.kind}; {sample})")
-        console.line(f"{what:<8} {worst_case(cost)}")
-    confirm(console, bench, yes=yes)
-    readings = probe_bench(bench, whole, cells, runs=out, what=what)
+    named = find_bench(bench_name).with_device(device)
+    seed = choose_seed() if seed is None else seed
+    with lab_of(named, seed, out, virtual=virtual) as lab:
+        bench = named.build(seed, lab)
+        cells = _cells(bench, cell)
+        recall_stress(bench, out)
+        cost = bench.check(whole, cells)
+        if bench.kind != "physics":
+            show_bench(console, bench, named.file.title)
+            console.line(f"{what:<8} {worst_case(cost)}")
+            for note in cost.notes:
+                console.line(f"         {note}")
+        confirm(console, bench, yes=yes)
+        readings = probe_bench(bench, whole, cells, runs=out, what=what)
     _show(console, bench, cells, looks, readings)
-
-
-def _bench(name: str, seed: int | None, device: str = "") -> Bench:
-    named = find_bench(name).with_device(device)
-    return named.build(choose_seed() if seed is None else seed)
 
 
 def _cells(bench: Bench, cell: int | None) -> np.ndarray:

@@ -10,7 +10,8 @@ import msgspec
 
 from hil.bench import Bench
 from hil.catalog import PROTOCOLS
-from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, worst_case
+from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, show_bench, worst_case
+from hil.cli.instruments import allow_option, lab_of, virtual_option
 from hil.cli.main import STOPPED
 from hil.config import find_bench
 from hil.decode import decode, decode_text, unknown, unwrapped
@@ -55,6 +56,8 @@ from hil.units import format_quantity
     "--json", "as_json", is_flag=True, help="End with one JSON object on standard output."
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a run on hardware.")
+@virtual_option
+@allow_option
 @click.option(
     "-h", "--help", "wants_help", is_flag=True, help="Show this, and the protocol's parameters."
 )
@@ -71,6 +74,8 @@ def run(
     dry_run: bool,
     as_json: bool,
     yes: bool,
+    virtual: bool,
+    allowed: tuple[str, ...],
     wants_help: bool,
 ) -> None:
     """Run PROTOCOL on a bench: check, measure, keep, draw."""
@@ -88,23 +93,25 @@ def run(
     wanted = _parameters(protocol, own)
     named = find_bench(bench_name, of_bench).with_device(device)
     seed = choose_seed() if seed is None else seed
-    bench = named.build(seed)
-    _show_bench(console, bench, named.file.title)
-    recall_stress(bench, out)
-    complete = wanted.complete(bench)
-    planned = plan(complete, bench)
-    _show_plan(console, planned)
-    if dry_run:
-        console.line("dry run: nothing was sent")
-        console.result({"run": None, "plan": _plan_figures(planned), "seed": seed})
-        return
-    confirm(console, bench, yes=yes)
-    folder = _unused(out / name_of_run(protocol, named.name))
-    console.line(f"run      {folder}")
-    with console.progress() as line:
-        outcome = start_run(
-            protocol, complete, named, bench, seed=seed, folder=folder, note=note, report=line
-        )
+    with lab_of(named, seed, out, virtual=virtual) as lab:
+        bench = named.build(seed, lab, forming="forming" in allowed)
+        show_bench(console, bench, named.file.title)
+        recall_stress(bench, out)
+        complete = wanted.complete(bench)
+        planned = plan(complete, bench)
+        _show_plan(console, planned)
+        if dry_run:
+            console.line("dry run: nothing was sent")
+            console.result({"run": None, "plan": _plan_figures(planned), "seed": seed})
+            return
+        confirm(console, bench, yes=yes)
+        folder = _unused(out / name_of_run(protocol, named.name))
+        console.line(f"run      {folder}")
+        with console.progress() as line:
+            outcome = start_run(
+                protocol, complete, named, bench,
+                seed=seed, folder=folder, note=note, report=line, lab=lab,
+            )  # fmt: skip
     _finish(console, complete, outcome)
 
 
@@ -120,15 +127,24 @@ def run(
 @click.option(
     "--json", "as_json", is_flag=True, help="End with one JSON object on standard output."
 )
-def resume(run_name: str, out: Path, as_json: bool) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask before going on on hardware.")
+@allow_option
+def resume(run_name: str, out: Path, as_json: bool, yes: bool, allowed: tuple[str, ...]) -> None:
     """Go on with RUN where it was stopped; on physics it ends as if it never had been."""
     console = Console(as_json)
     folder = find_run(run_name, out)
     with RunRecord(folder) as record:
         protocol = protocol_of(record)
+        title = str(record.header.bench_file.get("title", ""))
     console.line(f"run      {folder}")
+
+    def approve(_protocol: Protocol, bench: Bench, planned: Plan) -> None:
+        show_bench(console, bench, title)
+        _show_plan(console, planned)
+        confirm(console, bench, yes=yes)
+
     with console.progress() as line:
-        outcome = resume_run(folder, report=line)
+        outcome = resume_run(folder, report=line, forming="forming" in allowed, approve=approve)
     _finish(console, protocol, outcome)
 
 
@@ -241,12 +257,6 @@ def _typed(value: Any, hint: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _show_bench(console: Console, bench: Bench, title: str) -> None:
-    cells = f"{len(bench.cells)} cell{'s' if len(bench.cells) > 1 else ''}"
-    device = f", {bench.sample.device}" if bench.sample.device else ""
-    console.line(f"bench    {bench.name}  ({bench.kind}: {title}; {cells}{device})")
-
-
 def _show_plan(console: Console, planned: Plan) -> None:
     cost = planned.cost
     console.line(f"plan     {planned.text}")
@@ -254,6 +264,8 @@ def _show_plan(console: Console, planned: Plan) -> None:
         f"         {worst_case(cost)} a program; "
         f"pulses last {format_quantity(cost.duration_s, 's', 3)} of device time"
     )
+    for note in cost.notes:
+        console.line(f"         {note}")
 
 
 def _plan_figures(planned: Plan) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from hil.bench import Bench, Cells
 from hil.config import find_bench, shipped_benches
+from hil.decode import read_toml
 from hil.limits import Limits, PhaseLimits
-from hil.program import Program, pulse, read, wait
+from hil.program import Program, pulse, read, staircase, wait
 from hil.simulators.models import get_model
 from hil.simulators.physics_bench import PhysicsBench, Source
 from hil.simulators.readout import Readout
@@ -35,6 +36,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "source resistance": {"cells": 2, "source": Source(output_ohm=50, series_ohm=1e3)},
     "noise": {"cells": 3, "readout": Readout(noise_a=1e-9)},
     "range": {"cells": 3, "readout": Readout(range_a=1e-4)},
+    "sampled": {"cells": 2, "readout": Readout(samples=4, voltage_range_v=10.0, digits=6)},
     "an instrument": {
         "cells": 2,
         "visiting": "sequential",
@@ -56,7 +58,12 @@ class TestResistors(BenchContract):
             yield bench
 
 
-@pytest.mark.parametrize("name", shipped_benches())
+SIMULATED = [
+    name for name, path in shipped_benches().items() if read_toml(path)["kind"] == "physics"
+]
+
+
+@pytest.mark.parametrize("name", SIMULATED)
 @pytest.mark.parametrize("cells", ["1", "3"])
 @pytest.mark.parametrize("visiting", ["parallel", "sequential"])
 class TestShipped(BenchContract):
@@ -200,3 +207,72 @@ def test_pulses_are_counted_as_excursions_beyond_the_read_limits() -> None:
         program = pulse(1.0, high_s=1e-6) + wait(1e-6) + pulse(-0.5, high_s=1e-6) + read(0.1)
         assert bench.check(program).stress["pulses"][0] == 2
         assert bench.check(pulse(0.15, high_s=1e-6)).stress["pulses"][0] == 0
+
+
+STEPS_V = [0.25, 0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize("visiting", ["parallel", "sequential"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_source_that_stops_at_the_limit_plays_nothing_after_it(
+    visiting: str, samples: int
+) -> None:
+    settings = {"visiting": visiting, "readout": Readout(samples=samples)}
+    sweep = staircase(STEPS_V, dwell_s=1e-4, aperture_s=1e-4, edge_s=1e-6)
+    limited = sweep.demanding(current_limit_a=60e-6, regulated=True, stop_at_limit=True)
+    with resistor_bench(2, **settings) as bench:
+        readings = bench.apply(limited)
+        # 10 kohm: 25 and 50 uA flow freely, 75 uA would be above the limit
+        assert readings.limited.tolist() == [[False] * 2, [False] * 2, [True] * 2, [False] * 2]
+        assert readings.current_a[:3] == pytest.approx(
+            np.array([[25e-6] * 2, [50e-6] * 2, [60e-6] * 2])
+        )
+        assert np.isnan(readings.current_a[3]).all()
+        each_s = 3 * (1e-6 + 2e-4) + 1e-6
+        assert bench.clock.now_s() == pytest.approx(
+            each_s * (2 if visiting == "sequential" else 1)
+        )
+
+
+def test_cells_stop_at_the_limit_each_for_itself() -> None:
+    levels = np.array([[0.5], [1.0]]) * np.array([1.0, 0.2])
+    sweep = pulse(levels[0], high_s=1e-5, measured=True) + pulse(
+        levels[1], high_s=1e-5, measured=True
+    )
+    with resistor_bench(2) as bench:
+        readings = bench.apply(
+            sweep.demanding(current_limit_a=40e-6, regulated=True, stop_at_limit=True)
+        )
+    assert readings.limited.tolist() == [[True, False], [False, False]]
+    assert np.isnan(readings.current_a[1, 0])
+    assert readings.current_a[:, 1] == pytest.approx([10e-6, 20e-6])
+
+
+def test_stopping_at_a_limit_that_is_not_reached_changes_nothing() -> None:
+    sweep = staircase([0.5, 1.0, 1.5, -1.0], dwell_s=1e-4, aperture_s=1e-4)
+    once, again = (find_bench("stanford-lab").build(seed=3) for _ in range(2))
+    with once, again:
+        free = once.apply(sweep)
+        stopping = again.apply(sweep.demanding(stop_at_limit=True))
+        assert not free.limited.any()
+        assert free.current_a == pytest.approx(stopping.current_a, rel=1e-12)
+        assert once.apply(read(0.1)).current_a == pytest.approx(
+            again.apply(read(0.1)).current_a, rel=1e-12
+        )
+
+
+def test_samples_of_a_steady_read_change_nothing_and_those_of_a_ramp_average_it() -> None:
+    with (
+        resistor_bench() as plain,
+        resistor_bench(readout=Readout(samples=5)) as averaging,
+    ):
+        assert averaging.apply(read(0.1)).current_a == pytest.approx(
+            plain.apply(read(0.1)).current_a, rel=1e-15
+        )
+        steps = staircase([0.1, 0.2], dwell_s=1e-5, aperture_s=1e-5)
+        slope = Program(
+            steps.duration_s, steps.start_v, steps.stop_v,
+            np.array([1, 0, 0, 0, 0, 0, 0], np.int8), steps.phase, steps.units,
+        )  # fmt: skip
+        # ends of five parts of a ramp from 0 to 0.1 V: their mean is 0.06 V
+        assert averaging.apply(slope).current_a[0, 0] == pytest.approx(0.06 / 10e3)

@@ -1,0 +1,165 @@
+"""``hil check``: what a bench is, what it promises, what it reads where nothing should flow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hil import checks
+from hil.bench import Bench
+from hil.checks import Finding, Look
+from hil.cli.console import RUNS, Console, confirm, show_bench, worst_case
+from hil.cli.instruments import lab_of, virtual_option
+from hil.cli.probe import Quantity
+from hil.config import NamedBench, find_bench
+from hil.errors import CellFault, InstrumentError
+from hil.hold import at_bench, recall_stress
+from hil.program import Phase
+from hil.runner import choose_seed
+from hil.units import format_quantity
+from hil.virtual import Lab
+
+OPEN_OHM, SHORT_OHM = 1e9, 10.0
+"""Beyond these a contact looks like none, or like a short (ohm)."""
+
+RESISTOR_TOLERANCE = 0.05
+"""How near a stated resistor must be measured before the contract is run on it (relative)."""
+
+
+@click.command(epilog="Example: hil check lab.toml --contact")
+@click.argument("bench_name", metavar="BENCH")
+@click.option("--contact", is_flag=True, help="Look for a contact, at 50 mV at most.")
+@click.option("--open", "lifted", is_flag=True, help="The probes are lifted: measure what leaks.")
+@click.option(
+    "--contract",
+    is_flag=True,
+    help="Try everything a bench must do, on a resistor (see --resistor) under the probes.",
+)
+@click.option("--resistor", "resistor_ohm", type=Quantity("ohm"), help="What is there: 10kohm.")
+@click.option("--device", default="", metavar="ID", help="What is under the probes: W3/D14/R2C5.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=RUNS,
+    show_default=True,
+    help="Where runs are kept; what is found is kept there.",
+)
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
+@click.option("--yes", is_flag=True, help="Do not ask before sending to hardware.")
+@virtual_option
+def check(
+    bench_name: str,
+    contact: bool,
+    lifted: bool,
+    contract: bool,
+    resistor_ohm: float | None,
+    device: str,
+    out: Path,
+    as_json: bool,
+    yes: bool,
+    virtual: bool,
+) -> None:
+    """Open BENCH, say what it is and promises, measure its offset, and leave it safe."""
+    if contract and resistor_ohm is None:
+        raise click.UsageError("--contract needs a resistor under the probes: --resistor 10kohm")
+    if contact and lifted:
+        raise click.UsageError("--contact wants the probes down and --open wants them lifted")
+    console = Console(as_json)
+    named = find_bench(bench_name).with_device(device)
+    seed = choose_seed()
+    wanted: tuple[Look, ...] = ("zero",)
+    if lifted:
+        wanted = ("zero", "open")
+    elif contact or contract:
+        wanted = ("zero", "contact")
+    with lab_of(named, seed, out, virtual=virtual) as lab:
+        bench = named.build(seed, lab)
+        show_bench(console, bench, named.file.title)
+        _show_limits(console, bench)
+        recall_stress(bench, out)
+        for look in wanted:
+            cost = bench.check(checks.program_of(look, bench))
+            console.line(f"{look:<8} {worst_case(cost)}")
+        confirm(console, bench, yes=yes)
+        identity, found = _look(console, bench, wanted, out, lifted=lifted)
+        if contract and resistor_ohm is not None:
+            _refuse_other_resistor(found[-1], resistor_ohm)
+            _run_contract(console, named, seed, lab, out, resistor_ohm)
+    console.line(f"bench {bench.name} is at 0 V and off")
+    console.result(_figures(bench, identity, found))
+    fault = checks.contact_fault(found[-1], open_ohm=OPEN_OHM, short_ohm=SHORT_OHM)
+    if contact and fault is not None:
+        raise fault
+
+
+def _look(
+    console: Console, bench: Bench, wanted: tuple[Look, ...], out: Path, *, lifted: bool
+) -> tuple[str, list[Finding]]:
+    """Open the bench, say what it is, look, and keep what is found."""
+    found = []
+    out.mkdir(parents=True, exist_ok=True)
+    with at_bench(bench, out, "check", at_once=True, log=out / "guard.log") as held:
+        if held.samples is not None:
+            bench.ledger.journal = held.samples.write
+        identity = bench.identity()
+        if identity:
+            console.line(f"says     {identity}")
+        for promise in bench.assurances():
+            console.line(f"{promise.how:<8} {promise.what}: {promise.text}")
+        for look in wanted:
+            found.append(checks.find(look, bench))
+            checks.keep(out, found[-1])
+            console.line(f"{look:<8} {found[-1].text}")
+    if not lifted:
+        console.line("open     not measured; lift the probes, then hil check with --open")
+    return identity, found
+
+
+def _show_limits(console: Console, bench: Bench) -> None:
+    for phase in Phase:
+        if phase is Phase.FORMING and bench.limits.forming is None:
+            console.line("limits   forming: shut")
+            continue
+        of_phase = bench.limits.of(phase)
+        width = "" if of_phase.width_s is None else f", {format_quantity(of_phase.width_s, 's')}"
+        console.line(
+            f"limits   {phase.name.lower()}: {of_phase.positive_v:+.4g} V / "
+            f"{of_phase.negative_v:+.4g} V, {format_quantity(of_phase.current_a, 'A')}{width}"
+        )
+
+
+def _refuse_other_resistor(found: Finding, stated_ohm: float) -> None:
+    """Raise unless what is under the probes is the resistor that a person says is there."""
+    if abs(found.resistance_ohm / stated_ohm - 1) > RESISTOR_TOLERANCE:
+        raise CellFault(
+            f"{format_quantity(found.resistance_ohm, 'ohm', 4)} is under the probes and not "
+            f"{format_quantity(stated_ohm, 'ohm')}; the contract is for a stated resistor only"
+        )
+
+
+def _run_contract(
+    console: Console, named: NamedBench, seed: int, lab: Lab | None, out: Path, ohm: float
+) -> None:
+    from hil.testing.on_bench import Stated, run_contract
+
+    @contextmanager
+    def held() -> Iterator[Bench]:
+        bench = named.build(seed, lab)
+        with at_bench(bench, out, "contract", at_once=True, log=out / "guard.log"):
+            yield bench
+
+    console.line("contract on the resistor, a test at a time")
+    if not run_contract(Stated(held, ohm, RESISTOR_TOLERANCE)):
+        raise InstrumentError("the bench does not keep its contract; what failed stands above")
+
+
+def _figures(bench: Bench, identity: str, found: list[Finding]) -> dict[str, Any]:
+    return {
+        "bench": bench.name,
+        "kind": bench.kind,
+        "identity": identity,
+        "promises": [promise._asdict() for promise in bench.assurances()],
+        "found": found,
+    }
