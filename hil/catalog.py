@@ -48,7 +48,11 @@ class Catalog:
 PROTOCOLS = Catalog(
     "hil.protocols",
     "protocol",
-    {"jump-table": "hil.protocols.jump_table.collect:JumpTableCollection"},
+    {
+        "forming": "hil.protocols.basics.forming:Forming",
+        "iv": "hil.protocols.basics.iv:IVSweep",
+        "jump-table": "hil.protocols.jump_table.collect:JumpTableCollection",
+    },
 )
 MODELS = Catalog(
     "hil.models",
@@ -63,6 +67,7 @@ BENCH_KINDS = Catalog(
     "hil.benches",
     "kind of bench",
     {
+        "keithley4200": "hil.drivers.keithley4200.bench_file:Keithley4200File",
         "physics": "hil.simulators.physics_file:PhysicsFile",
         "model": "hil.simulators.physics_file:ModelAsBench",
     },

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 import msgspec
@@ -60,7 +61,7 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         A port of an instrument to a terminal of the device ("PMU1-1" to "top"); a terminal that
         nothing drives is at ground.
     model, parameters :
-        The device: a class of models in the catalog, and its parameters in SI.
+        The device: a model's name or model file, and the parameters that differ, in SI.
     series_ohm : float
         A resistor at the cell (ohm).
     seed : int
@@ -95,20 +96,13 @@ class Lab:
         Whether it goes on after its context, with its cells as they are.
     """
 
-    kept: bool = False
-
     def __init__(self, control: str, process: subprocess.Popen[bytes] | None = None) -> None:
         self.control = control
+        self.kept = False
         self._process = process
         self._lock = threading.Lock()
+        self._is_open = True
         self._socket: socket.socket | None = None
-        try:
-            host, _, port = control.rpartition(":")
-            self._socket = socket.create_connection((host, int(port)), CONNECT_WITHIN_S)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.settimeout(ANSWER_WITHIN_S)
-        except (OSError, ValueError, OverflowError) as error:
-            raise self._gone() from error
         try:
             self.addresses: dict[str, str] = self.ask("addresses")
             self._is_real = self.ask("pace") == "real"
@@ -145,6 +139,20 @@ class Lab:
         """Connect to a lab that runs already; raises InstrumentError if it is gone."""
         return cls(control)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.kept:
+            self.close()
+        else:
+            self.stop()
+
     def clock(self) -> LabClock:
         """Give the clock of the lab; it is lost when the lab is closed."""
         return LabClock(self.ask, real=self._is_real)
@@ -160,9 +168,15 @@ class Lab:
         with self._lock:
             try:
                 answer = msgspec.json.decode(self._exchange(line.encode() + b"\n"))
-            except (OSError, msgspec.MsgspecError) as error:
+            except (OSError, ValueError, OverflowError) as error:
                 self._disconnect()
-                raise self._gone() from error
+                raise InstrumentError(
+                    f"the virtual lab at {self.control} is gone; its cells went with it, start a "
+                    "new one"
+                ) from error
+            except BaseException:
+                self._disconnect()  # an answer is under way that the next request must not get
+                raise
         if isinstance(answer, dict) and "error" in answer:
             raise InstrumentError(f"the virtual lab at {self.control} refuses: {answer['error']}")
         return answer
@@ -182,40 +196,36 @@ class Lab:
     def close(self) -> None:
         """Disconnect; the lab goes on."""
         with self._lock:
+            self._is_open = False
             self._disconnect()
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.returncode = 0  # it stays behind: nothing to wait for, nothing to warn of
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.kept:
-            self.close()
-        else:
-            self.stop()
-
     def _exchange(self, request: bytes) -> bytes:
         if self._socket is None:
-            raise ConnectionError
+            self._socket = self._connected()
         self._socket.sendall(request)
         parts = [self._socket.recv(1 << 16)]
         while not parts[-1].endswith(b"\n"):
             if not parts[-1]:
-                raise ConnectionError
+                raise ConnectionError("the connection ended")
             parts.append(self._socket.recv(1 << 16))
         return b"".join(parts)
+
+    def _connected(self) -> socket.socket:
+        if not self._is_open:
+            raise ConnectionError("it was closed")
+        host, _, port = self.control.rpartition(":")
+        sock = socket.create_connection((host, int(port)), CONNECT_WITHIN_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(ANSWER_WITHIN_S)
+        return sock
 
     def _disconnect(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def _gone(self) -> InstrumentError:
-        return InstrumentError(
-            f"the virtual lab at {self.control} is gone; its cells went with it, start a new one"
-        )
 
 
 def _launch(plan: LabPlan, log: Path | None) -> tuple[subprocess.Popen[bytes], str]:
@@ -238,12 +248,14 @@ def _launch(plan: LabPlan, log: Path | None) -> tuple[subprocess.Popen[bytes], s
             )
         except OSError as error:
             raise InstrumentError(f"the virtual lab cannot be started: {error}") from error
-        hello = _first_line(process, msgspec.json.encode(plan))
         try:
+            hello = _first_line(process, msgspec.json.encode(plan))
             return process, msgspec.json.decode(hello)["control"]
-        except (msgspec.MsgspecError, KeyError, TypeError):
+        except BaseException as error:
             process.kill()
             process.wait()
+            if not isinstance(error, msgspec.MsgspecError):
+                raise
             complaints.seek(begin)
             *_, last = complaints.read().decode(errors="replace").splitlines() or ["nothing"]
             raise InstrumentError(f"the virtual lab did not start; it said: {last}") from None

@@ -1,7 +1,8 @@
 """``hil check``: what a bench is, what it promises, what it reads where nothing should flow."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ RESISTOR_TOLERANCE = 0.05
 """How near a stated resistor must be measured before the contract is run on it (relative)."""
 
 
-@click.command(epilog="Example: hil check lab.toml --contact")
+@click.command(epilog="Example: hil check tiox --contact")
 @click.argument("bench_name", metavar="BENCH")
 @click.option("--contact", is_flag=True, help="Look for a contact, at 50 mV at most.")
 @click.option("--open", "lifted", is_flag=True, help="The probes are lifted: measure what leaks.")
@@ -81,7 +82,7 @@ def check(
         recall_stress(bench, out)
         for look in wanted:
             cost = bench.check(checks.program_of(look, bench))
-            console.line(f"{look:<8} {worst_case(cost)}")
+            console.line(f"plan     {look}: {worst_case(cost)}")
         confirm(console, bench, yes=yes)
         identity, found = _look(console, bench, wanted, out, lifted=lifted)
         if contract and resistor_ohm is not None:
@@ -151,7 +152,9 @@ def _run_contract(
             yield bench
 
     console.line("contract on the resistor, a test at a time")
-    if not run_contract(Stated(held, ohm, RESISTOR_TOLERANCE)):
+    with redirect_stdout(sys.stderr if console.json else sys.stdout):
+        kept = run_contract(Stated(held, ohm, RESISTOR_TOLERANCE))
+    if not kept:
         raise InstrumentError("the bench does not keep its contract; what failed stands above")
 
 

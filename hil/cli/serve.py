@@ -13,13 +13,14 @@ from hil.config import find_bench
 from hil.decode import unknown
 from hil.errors import ConfigError
 from hil.runner import LARGEST_SEED, choose_seed
-from hil.units import format_quantity, parse_quantity
+from hil.units import parse_quantity
 from hil.virtual import InstrumentPlan, LabPlan
 
 if TYPE_CHECKING:
     from hil.simulators.instruments.lab_process import LabServer
 
 _OPEN_OHM = 1e15
+_DUT = "resistor:10kohm"
 
 
 @click.command(epilog="Example: hil serve --instrument keithley4200 --dut resistor:10kohm")
@@ -55,12 +56,13 @@ def serve(
     if file is not None:
         plan = find_bench(file).file.counterpart(seed)
     else:
-        plan = _one_instrument(str(type_), dut or "resistor:10kohm", seed)
+        plan = _one_instrument(str(type_), dut or _DUT, seed)
+    device = plan.model if file is not None else dut or _DUT
     server = LabServer(_on_port(msgspec.structs.replace(plan, pace=pace), port))
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):
-            _introduce(server)
+            _introduce(server, device)
             server.run()
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -109,24 +111,13 @@ def _on_port(plan: LabPlan, port: int | None) -> LabPlan:
     return msgspec.structs.replace(plan, instruments=instruments)
 
 
-def _introduce(server: "LabServer") -> None:
+def _introduce(server: "LabServer", device: str) -> None:
     """Say where everything is and what is wired."""
     plan = server.lab.plan
     for name, address in server.addresses.items():
         kind = plan.instruments[name].type
         click.echo(f"{address}  {name if name == kind else f'{name}, a {kind}'}, virtual")
-    click.echo(f"control at {server.control}; seed {plan.seed}, {plan.pace} pace")
+    click.echo(f"control at {server.control}; {plan.pace} pace, seed {plan.seed}")
     for port, terminal in plan.wiring.items():
-        click.echo(f"{port} is wired to the {terminal} of a device: {_told(plan)}")
+        click.echo(f"{port} is wired to the {terminal} of a device: {device}")
     click.echo("serving until Ctrl-C")
-
-
-def _told(plan: LabPlan) -> str:
-    """Name the device; a resistor with its resistance."""
-    ohm = plan.parameters.get("resistance_ohm")
-    if plan.model != "resistor" or not isinstance(ohm, float):
-        told = plan.model
-    else:
-        told = "open" if ohm >= _OPEN_OHM else f"{format_quantity(ohm, 'ohm')} resistor"
-    series = format_quantity(plan.series_ohm, "ohm")
-    return f"{told}, {series} in series" if plan.series_ohm else told

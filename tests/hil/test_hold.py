@@ -59,7 +59,7 @@ class Lab(PhysicsBench):
 class LabFile(PhysicsFile, kw_only=True):
     """The file of such a bench."""
 
-    def build(self, name: str, seed: int) -> Bench:
+    def build(self, name: str, seed: int, lab: object = None) -> Bench:
         """Make the bench."""
         bench = super().build(name, seed)
         bench.__class__ = Lab

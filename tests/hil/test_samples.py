@@ -190,8 +190,8 @@ def _stopped_and_resumed(
     named = find_bench("tiox", {"sample.device": "W1"})
     build = NamedBench.build
 
-    def built(self: NamedBench, seed: int) -> Bench:
-        bench = build(self, seed)
+    def built(self: NamedBench, seed: int, *options: Any, **more: Any) -> Bench:
+        bench = build(self, seed, *options, **more)
         bench.__class__ = kind
         return bench
 

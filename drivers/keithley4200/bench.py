@@ -1,0 +1,234 @@
+"""A 4200A-SCS on one cell as a bench: pulses by its PMU, regulated staircases by an SMU.
+
+Both reach the cell through the RPM, whose switch is thrown only while everything is at 0 V and
+off. What no manual says is in `unconfirmed`. Not done: the 40 V range, two pulse channels at
+once, capacitance.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hil.bench import (
+    Assurance,
+    Bench,
+    Capabilities,
+    Cells,
+    Indices,
+    Prepared,
+    Readings,
+    Sample,
+)
+from hil.clock import Clock
+from hil.drivers.keithley4200.executions import TICKS_PER_S
+from hil.drivers.keithley4200.instrument import Keithley4200A, connected
+from hil.drivers.keithley4200.pulses import OUTPUT_OHM, Measured, Player, Pulses, prepared_pulses
+from hil.drivers.keithley4200.sweeps import Sweep, Sweeper, prepared_sweep
+from hil.errors import HilError, InstrumentError
+from hil.guard import SafeMessages
+from hil.limits import Limits
+from hil.program import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Keithley4200Bench(Bench):
+    """One cell between a PMU channel (with RPM) and ground.
+
+    Parameters
+    ----------
+    name : str
+        What the bench is called.
+    address : str
+        VISA address: ``TCPIP::192.168.0.10::1225::SOCKET``.
+    channel : int
+        Channel of the PMU, 1 or 2.
+    smu : int or None
+        SMU that the RPM leads to the same probe; None: there is none.
+    series_ohm : float
+        Resistor at the cell (ohm).
+    line_hz : float
+        Line frequency at the instrument (Hz).
+    virtual : bool
+        Whether the address is that of a virtual instrument.
+    limits, clock, sample, sets_at :
+        As on any bench.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        address: str,
+        channel: int,
+        smu: int | None,
+        series_ohm: float,
+        line_hz: float,
+        limits: Limits,
+        clock: Clock,
+        sample: Sample,
+        sets_at: int,
+        virtual: bool,
+    ) -> None:
+        super().__init__(
+            name,
+            cells=Cells(),
+            capabilities=Capabilities(
+                current_limit="series" if series_ohm > 0 else "watched",
+                exact_timing=True,
+                time_step_s=1 / TICKS_PER_S,
+                regulates=smu is not None and series_ohm == 0,
+            ),
+            limits=limits,
+            clock=clock,
+            sample=sample,
+            source_ohm=OUTPUT_OHM + series_ohm,
+            sets_at=sets_at,
+        )
+        self.kind = "virtual" if virtual else "hardware"
+        self._address = address
+        self._channel = channel
+        self._smu = smu
+        self._series_ohm = series_ohm
+        self._line_hz = line_hz
+        self._instrument: Keithley4200A | None = None
+        self._player: Player | None = None
+        self._sweeper: Sweeper | None = None
+        self._at_smu: bool | None = None
+
+    def safe_messages(self) -> tuple[SafeMessages, ...]:
+        r"""Tell the guard how to stop and switch off PMU and SMU.
+
+        The first NUL ends a command that the owner left half sent.
+        """
+        commands = [":PMU:ABORT", f":PMU:OUTPUT:STATE {self._channel},0"]
+        if self._smu is not None:
+            commands += ["ME4", f"US;DV{self._smu}"]
+        messages = (b"\0", *(command.encode("ascii") + b"\0" for command in commands))
+        return (SafeMessages(self._address, {}, messages, pause_s=0.05),)
+
+    def assurances(self) -> tuple[Assurance, ...]:
+        """Tell how far each promise goes."""
+        if self._series_ohm > 0:
+            current = Assurance(
+                "current of pulses", "assumed", f"{self._series_ohm:g} ohm in series, as stated"
+            )
+        else:
+            current = Assurance(
+                "current of pulses", "assumed", "only watched: a PMU does not regulate current"
+            )
+        found: tuple[Assurance, ...] = (
+            *super().assurances(),
+            Assurance("timing of pulses", "enforced", "by the PMU's own clock, to 10 ns"),
+            current,
+        )
+        if self.capabilities.regulates:
+            found += (
+                Assurance(
+                    "compliance of sweeps",
+                    "assumed",
+                    f"set in SMU{self._smu}, which cannot be asked for it",
+                ),
+                Assurance("interlock", "verified", "an open one reads exactly 0 A everywhere"),
+            )
+        return (*found, Assurance("version", "verified", "the instrument is asked when opened"))
+
+    def identity(self) -> str:
+        """Tell what the instrument says it is."""
+        return "" if self._instrument is None else self._instrument.describe()
+
+    def _open(self) -> None:
+        instrument = self._instrument = connected(self._address)
+        instrument.refuse_unfit(self._smu)
+        self._player = Player(instrument, self._channel, self.clock)
+        if self._smu is not None:
+            self._sweeper = Sweeper(instrument, self._smu, self.clock, self._line_hz)
+        self._make_safe()
+        self._player.initialise()
+        self._at_smu = False
+
+    def _prepare(self, program: Program, _cells: Indices, current_limit_a: float) -> Prepared:
+        if program.demands.regulated and self.capabilities.regulates:
+            sweep = prepared_sweep(program, current_limit_a, self._line_hz)
+            notes = (f"played by SMU{self._smu}; its own time a step is an estimate",)
+            return Prepared(sweep, sweep.duration_s, notes)
+        pulses, notes = prepared_pulses(program, current_limit_a, self.source_ohm)
+        return Prepared(pulses, program.timeline.longest_s, notes)
+
+    def _apply(self, program: Program, _cells: Indices, payload: Pulses | Sweep) -> Readings:
+        player = self._player
+        if player is None:
+            raise InstrumentError(f"bench {self.name} has lost its 4200A; open it again")
+        try:
+            self._route(player, to_smu=isinstance(payload, Sweep))
+            if isinstance(payload, Pulses):
+                measured = player.play(payload)
+            else:
+                measured = self._sweeping().play(payload)
+        except BaseException as error:
+            self._at_smu = None
+            try:
+                self._make_safe()
+            except HilError as unsafe:
+                error.add_note(str(unsafe))
+            raise
+        return self._readings(program, measured)
+
+    def _sweeping(self) -> Sweeper:
+        if self._sweeper is None:
+            raise InstrumentError(f"bench {self.name} has no SMU; open it again")
+        return self._sweeper
+
+    def _route(self, player: Player, *, to_smu: bool) -> None:
+        """Throw the RPM's switch where it is not right; nothing is on."""
+        if to_smu == self._at_smu:
+            return
+        self._at_smu = None
+        if to_smu:
+            player.leave()
+        else:
+            player.come_back()
+        self._at_smu = to_smu
+
+    def _readings(self, program: Program, measured: Measured) -> Readings:
+        timeline = program.timeline
+        return Readings(
+            time_s=measured.time_s[:, None],
+            source_v=timeline.source_v,
+            voltage_v=(measured.voltage_v - measured.current_a * self._series_ohm)[:, None],
+            current_a=measured.current_a[:, None],
+            limited=measured.limited[:, None],
+            status=measured.status[:, None],
+            look=timeline.look,
+        )
+
+    def _make_safe(self) -> None:
+        """Abort, outputs off, SMU to 0 V and off; each is tried whatever became of the others."""
+        if self._instrument is None:
+            return
+        acts: list[Callable[[], None]] = [
+            self._instrument.abort,
+            partial(self._instrument.output, self._channel, on=False),
+        ]
+        if self._sweeper is not None:
+            acts += [self._sweeper.stop, self._sweeper.switch_off]
+        # some were refused because there was nothing to end: that is no error of what comes next
+        acts.append(partial(self._instrument.tell, ":ERROR:LAST:CLEAR"))
+        if self._player is not None:
+            self._player.distrust()
+        failed: list[HilError] = []
+        for act in acts:
+            try:
+                act()
+            except HilError as error:
+                failed.append(error)
+        if failed:
+            raise InstrumentError(
+                f"the 4200A at {self._address} may still be on: {failed[0]}"
+            ) from failed[0]
+
+    def _close(self) -> None:
+        instrument = self._instrument
+        self._instrument = self._player = self._sweeper = None
+        if instrument is not None:
+            instrument.close()

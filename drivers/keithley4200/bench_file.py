@@ -1,0 +1,137 @@
+"""The bench file of a 4200A-SCS."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hil.bench import Bench
+from hil.clock import RealClock
+from hil.config import BenchFile
+from hil.errors import ConfigError
+from hil.units import quantity
+from hil.virtual import InstrumentPlan, LabPlan
+
+if TYPE_CHECKING:
+    from hil.virtual import Lab
+
+INSTRUMENT = "keithley4200"
+"""Its name in a virtual lab."""
+
+_pulse_port = re.compile(r"PMU1-([12])").fullmatch
+_sweep_port = re.compile(r"SMU([1-9])").fullmatch
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the instrument is."""
+
+    address: Annotated[str, Meta(description="VISA address: TCPIP::host::1225::SOCKET")]
+    line_hz: Annotated[
+        Literal[50, 60], Meta(description="line frequency, in which an SMU counts its aperture")
+    ] = 60
+
+
+class Wiring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is connected to the device."""
+
+    top: Annotated[str, Meta(description="pulse channel: PMU1-1 or PMU1-2, through its RPM")]
+    sweeps: (
+        Annotated[str, Meta(description="SMU that the RPM leads to the same probe: SMU1")] | None
+    ) = None
+    bottom: Annotated[str, Meta(description="the other terminal: ground")] = "ground"
+    series_ohm: Annotated[float, quantity("ohm", "resistor at the device", ge=0)] = 0.0
+
+    def __post_init__(self) -> None:
+        if _pulse_port(self.top) is None:
+            raise ConfigError(f"wiring.top is {self.top!r}; it is PMU1-1 or PMU1-2")
+        if self.sweeps is not None and _sweep_port(self.sweeps) is None:
+            raise ConfigError(
+                f"wiring.sweeps is {self.sweeps!r}; it is an SMU, such as SMU1, or left out"
+            )
+        if self.bottom != "ground":
+            raise ConfigError(f"wiring.bottom is {self.bottom!r}; only ground is possible so far")
+
+    @property
+    def channel(self) -> int:
+        """Channel of the PMU."""
+        return int(self.top[-1])
+
+    @property
+    def smu(self) -> int | None:
+        """Number of the SMU."""
+        return None if self.sweeps is None else int(self.sweeps[-1])
+
+
+class Virtual(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in the instrument's place in a virtual lab."""
+
+    model: Annotated[str, Meta(description="a model's name, or a model file")]
+    parameters: Annotated[dict[str, Any], Meta(description="those that differ")] = {}
+    pace: Annotated[
+        Literal["virtual", "real"], Meta(description="real: time passes as on the wall")
+    ] = "virtual"
+    ideal: Annotated[bool, Meta(description="no noise, offset and settling")] = False
+
+
+class Keithley4200File(BenchFile, kw_only=True, forbid_unknown_fields=True):
+    """A 4200A-SCS with a PMU, and an SMU for sweeps, on one device."""
+
+    instrument: Connection
+    wiring: Wiring
+    sets_at: Annotated[Literal[1, -1], Meta(description="sign of the voltage that SETs")] = 1
+    virtual: Virtual | None = None
+
+    def settled(self, folder: Path) -> "Keithley4200File":
+        """Write out the path of a model file that stands beside this one."""
+        virtual = self.virtual
+        if virtual is None or not virtual.model.endswith(".toml"):
+            return self
+        path = str((folder / virtual.model).resolve())
+        virtual = msgspec.structs.replace(virtual, model=path)
+        return msgspec.structs.replace(self, virtual=virtual)
+
+    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:  # noqa: ARG002
+        """Make the bench, not yet open: the real instrument, or its counterpart in a lab."""
+        from hil.drivers.keithley4200.bench import Keithley4200Bench
+
+        return Keithley4200Bench(
+            name,
+            address=self.instrument.address if lab is None else lab.addresses[INSTRUMENT],
+            channel=self.wiring.channel,
+            smu=self.wiring.smu,
+            series_ohm=self.wiring.series_ohm,
+            line_hz=self.instrument.line_hz,
+            limits=self.limits,
+            clock=RealClock() if lab is None else lab.clock(),
+            sample=self.sample,
+            sets_at=self.sets_at,
+            virtual=lab is not None,
+        )
+
+    def counterpart(self, seed: int) -> LabPlan:
+        """Say what the virtual lab for this bench is.
+
+        Raises
+        ------
+        ConfigError
+            The file has no [virtual] table.
+        """
+        if self.virtual is None:
+            raise ConfigError(
+                "the bench file does not say what stands in the instrument's place: add "
+                '[virtual] with model = "tiox", or another model or model file'
+            )
+        options: dict[str, Any] = {"ideal": self.virtual.ideal}
+        if self.wiring.sweeps is not None:
+            options["rpm"] = {self.wiring.top: self.wiring.sweeps}
+        return LabPlan(
+            instruments={INSTRUMENT: InstrumentPlan(type=INSTRUMENT, options=options)},
+            wiring={self.wiring.top: "top"},
+            model=self.virtual.model,
+            parameters=self.virtual.parameters,
+            series_ohm=self.wiring.series_ohm,
+            seed=seed,
+            pace=self.virtual.pace,
+        )

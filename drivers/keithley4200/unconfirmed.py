@@ -1,0 +1,50 @@
+"""What the manual of the 4200A leaves open, each once and by name: UNCONFIRMED until read on one.
+
+A reading from a real instrument changes one line here. Where an assumption could do harm, the
+driver takes the one that costs time or refuses, never the one that risks the device.
+"""
+
+MIN_SLEW_V_PER_S = 1.0
+"""Slowest ramp of a segment (V/s). Error -959 names a minimum slew rate, no page its value; below
+it the instrument refuses by itself, before its output is on."""
+
+SEQUENCE_SEGMENTS = 2048
+"""Most segments of one sequence, filled by :ADD. The LPT manual's seg_arb_sequence says 2048;
+the KXCI manual only says 128 a command."""
+
+SPOT_MEAN_TIME_IN_WINDOW = True
+"""Where the timestamp of a spot mean lies: anywhere in its window is taken, as begin, middle and
+end are all seen in examples; the driver's own time of a reading is the end of the window."""
+
+OLDEST_PMU_VERSION = (1, 13)
+"""First Clarius with :PMU: commands, as the manual's examples say; no list of versions exists."""
+
+START_S, START_SHARE = 10.0, 0.1
+"""How much longer than its waveform an execution may take to arm, play and store (s, share)."""
+
+POLL_S = 0.01
+"""Time between two looks at a test that is not yet done (s)."""
+
+SAMPLE_RATE_HZ = 200e6
+"""Samples a mean is made of. Whether the instrument lowers the rate by itself for windows of more
+than a million of them, as it does for standard pulses, is open."""
+
+RPM_SETTLING_S = {100e-9: 100e-6, 1e-6: 20e-6, 10e-6: 8e-6, 100e-6: 2e-6}
+"""Time an RPM range needs to settle after a step (A to s), as users report; others at once."""
+
+SWEEP_STEP_S = 2e-3
+"""What a step of a list sweep takes beside its delay and aperture (s); for time left only."""
+
+SHORT_SWEEP_IS_LIMITED = True
+"""After exit on compliance DO gives as many values as were measured, and the last one of them is
+at compliance; whether the C flag is on it is open, so either is taken."""
+
+ACK_ON_ERROR = True
+"""A wrong command answers ACK like a good one, so :ERROR:LAST:GET is asked before anything that
+applies a voltage; if it answers something else, that is an error at once."""
+
+JOINED_PMU_COMMANDS = False
+"""Whether `;` joins :PMU: commands: examples never do, so each goes alone."""
+
+TIMESTAMP_SLACK_S, TIMESTAMP_SLACK_SHARE = 1e-6, 1e-5
+"""How far a timestamp of the PMU may be off (s, share); beyond, the data are another test's."""

@@ -1,0 +1,1 @@
+"""First measurements on a cell: forming, and quasi-static I-V sweeps."""

@@ -1,0 +1,139 @@
+"""The process of a lab: its plan comes in on standard input, its addresses go out in one line.
+
+It serves until it is told to stop, or until nobody has been connected for half an hour; that the
+process that started it is gone does not end it.
+"""
+
+import math
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import msgspec
+
+from hil.errors import HilError
+from hil.simulators.instruments import INSTRUMENTS
+from hil.simulators.instruments.control import Control
+from hil.simulators.instruments.faults import Faults
+from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.server import HOST, Listener, Loop, Stream
+from hil.simulators.instruments.wire import Wire
+from hil.virtual import LabPlan
+
+IDLE_S = 1800.0
+
+
+class LabServer:
+    """A lab with its instruments and its control socket, all listening.
+
+    Parameters
+    ----------
+    plan : LabPlan
+        What is in it.
+    idle_s : float
+        Time without any connection after which `run` ends (s).
+
+    Attributes
+    ----------
+    lab : Lab
+        The cell, the clock and the logs.
+    addresses : dict of str to str
+        VISA address of each instrument.
+    control : str
+        Where the control socket is, as host:port.
+
+    Raises
+    ------
+    ConfigError
+        For what the plan names and does not exist.
+    InstrumentError
+        If a port is in use.
+    """
+
+    def __init__(self, plan: LabPlan, idle_s: float = math.inf) -> None:
+        self.lab = Lab(plan)
+        instruments = {
+            name: INSTRUMENTS.load(item.type)(name, self.lab, item.options)
+            for name, item in plan.instruments.items()
+        }
+        faults = Faults(plan.seed)
+        self._loop = Loop(idle_s)
+        self._wires: list[Wire] = []
+        self._clients: set[Stream] = set()
+        self._listener: Listener | None = None
+        try:
+            for name, item in plan.instruments.items():
+                self._wires.append(Wire(self._loop, instruments[name], faults, item.port))
+            self._listener = Listener(self._loop, "the control socket", 0, self._take)
+        except HilError:
+            self.close()
+            raise
+        self.addresses = {
+            name: wire.address for name, wire in zip(instruments, self._wires, strict=True)
+        }
+        self.control = f"{HOST}:{self._listener.port}"
+        self._answers = Control(self.lab, instruments, self.addresses, faults, self._loop.stop)
+
+    def run(self) -> None:
+        """Serve until told to stop, or until nobody has been there for long enough."""
+        self._loop.run()
+
+    def close(self) -> None:
+        """Disconnect everybody and give all ports back."""
+        for wire in self._wires:
+            wire.close()
+        for client in list(self._clients):
+            client.close()
+        if self._listener is not None:
+            self._listener.close()
+        self._loop.close()
+
+    def _take(self, sock: socket.socket) -> None:
+        self._clients.add(Stream(self._loop, sock, b"\n", self._answer, self._lose))
+
+    def _answer(self, client: Stream, line: bytes) -> None:
+        client.send(self._answers.answer(line) + b"\n")
+
+    def _lose(self, client: Stream, _: bytes) -> None:
+        self._clients.discard(client)
+
+
+def main(idle_s: float = IDLE_S) -> int:
+    """Read a plan, serve it, and tell how it ended.
+
+    Returns
+    -------
+    int
+        Exit code: 0 when stopped or idle; 1 if the plan cannot be served, with one sentence on
+        standard error.
+    """
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        plan = msgspec.json.decode(sys.stdin.buffer.read(), type=LabPlan)
+        server = LabServer(plan, idle_s)
+    except (HilError, msgspec.MsgspecError) as error:
+        print(f"the virtual lab cannot be set up: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    try:
+        _say({"addresses": server.addresses, "control": server.control})
+        server.run()
+    finally:
+        server.close()
+    return 0
+
+
+def _say(hello: dict[str, Any]) -> None:
+    """Write the one line, then let go of a pipe that nobody reads any more."""
+    sys.stdout.buffer.write(msgspec.json.encode(hello) + b"\n")
+    sys.stdout.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

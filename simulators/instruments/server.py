@@ -1,0 +1,255 @@
+"""One thread that serves many sockets: a selectors loop with timers, and streams of messages."""
+
+import heapq
+import itertools
+import math
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from hil.errors import InstrumentError
+
+HOST = "127.0.0.1"
+LONGEST_MESSAGE = 1 << 20
+"""A client that sends more than this (bytes) without a terminator is cut off."""
+
+
+class Loop:
+    """Waits for sockets and timers, one call at a time.
+
+    Parameters
+    ----------
+    idle_s : float
+        Time without any stream after which the loop ends by itself (s).
+    """
+
+    def __init__(self, idle_s: float = math.inf) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._idle_s = idle_s
+        self._idle_at_s = time.monotonic() + idle_s
+        self._streams = 0
+        self._running = True
+
+    def run(self) -> None:
+        """Serve until `stop`, or until nobody has been there for long enough."""
+        while self._running:
+            for key, _ in self._selector.select(self._patience_s()):
+                key.data()
+            now_s = time.monotonic()
+            while self._timers and self._timers[0][0] <= now_s:
+                heapq.heappop(self._timers)[2]()
+            if not self._streams and now_s >= self._idle_at_s:
+                return
+
+    def stop(self) -> None:
+        """End `run` after the present round."""
+        self._running = False
+
+    def close(self) -> None:
+        """Let go of the system's list of sockets; who opened one closes it."""
+        self._selector.close()
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Call something after *delay_s* seconds on the wall."""
+        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), call))
+
+    def watch(self, sock: socket.socket, events: int, call: Callable[[], None]) -> None:
+        """Call something whenever a socket is ready."""
+        self._selector.register(sock, events, call)
+
+    def forget(self, sock: socket.socket) -> None:
+        """Watch a socket no longer."""
+        self._selector.unregister(sock)
+
+    def count(self, streams: int) -> None:
+        """Take note of a stream more, or one less."""
+        self._streams += streams
+        self._idle_at_s = time.monotonic() + self._idle_s
+
+    def _patience_s(self) -> float | None:
+        until_s = math.inf if self._streams else self._idle_at_s
+        if self._timers:
+            until_s = min(until_s, self._timers[0][0])
+        return None if until_s == math.inf else max(0.0, until_s - time.monotonic())
+
+
+class Stream:
+    """One client: its bytes cut into messages, one handled after the other.
+
+    Parameters
+    ----------
+    loop : Loop
+        What calls it.
+    sock : socket
+        The connection; the stream closes it.
+    terminator : bytes
+        What ends a message.
+    on_message : callable
+        Takes each message, without terminator.
+    on_gone : callable
+        Called once when the connection is closed, whoever closed it, with what was left of a
+        message.
+    """
+
+    _room = memoryview(bytearray(1 << 16))
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        terminator: bytes,
+        on_message: Callable[["Stream", bytes], None],
+        on_gone: Callable[["Stream", bytes], None],
+    ) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop = loop
+        self._sock = sock
+        self._terminator = terminator
+        self._on_message = on_message
+        self._on_gone = on_gone
+        self._in = bytearray()
+        self._out = memoryview(b"")
+        self._holds = False
+        self.is_open = True
+        loop.count(+1)
+        loop.watch(sock, selectors.EVENT_READ, self._read)
+
+    def send(self, wire: bytes) -> None:
+        """Send bytes; until the client has taken them, none of its messages are handled."""
+        if self._out:
+            self._out = memoryview(bytes(self._out) + wire)
+            return
+        sent = self._try_to_send(wire)
+        if sent is not None and sent < len(wire):
+            self._out = memoryview(wire)[sent:]
+            self._loop.forget(self._sock)
+            self._loop.watch(self._sock, selectors.EVENT_WRITE, self._write)
+
+    def hold(self) -> None:
+        """Handle no message until `go_on`."""
+        self._holds = True
+
+    def go_on(self) -> None:
+        """Handle messages again, and those that came in meanwhile."""
+        self._holds = False
+        self._handle()
+
+    def close(self) -> None:
+        """Disconnect the client."""
+        if self.is_open:
+            self.is_open = False
+            self._loop.forget(self._sock)
+            self._sock.close()
+            self._loop.count(-1)
+            self._on_gone(self, bytes(self._in))
+
+    def _read(self) -> None:
+        if not self.is_open:
+            return
+        try:
+            count = self._sock.recv_into(self._room)
+        except BlockingIOError:
+            return
+        except OSError:
+            count = 0
+        if not count or len(self._in) > LONGEST_MESSAGE:
+            self.close()
+            return
+        self._in += self._room[:count]
+        self._handle()
+
+    def _handle(self) -> None:
+        while self.is_open and not self._holds and not self._out:
+            end = self._in.find(self._terminator)
+            if end < 0:
+                return
+            message = bytes(self._in[:end])
+            del self._in[: end + len(self._terminator)]
+            self._on_message(self, message)
+
+    def _write(self) -> None:
+        if not self.is_open:
+            return
+        sent = self._try_to_send(self._out)
+        if sent is None:
+            return
+        self._out = self._out[sent:]
+        if not self._out:
+            self._loop.forget(self._sock)
+            self._loop.watch(self._sock, selectors.EVENT_READ, self._read)
+            self._handle()
+
+    def _try_to_send(self, wire: bytes | memoryview) -> int | None:
+        """Send what fits now and tell how much that was; None if the client is gone."""
+        try:
+            return self._sock.send(wire)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.close()
+            return None
+
+
+class Listener:
+    """A port at which clients call; it can be deaf for a while.
+
+    Parameters
+    ----------
+    loop : Loop
+        What calls it.
+    name : str
+        Whose port it is, for the error.
+    port : int
+        TCP port; 0 for any free one.
+    on_client : callable
+        Takes the socket of each client.
+
+    Raises
+    ------
+    InstrumentError
+        If the port is in use.
+    """
+
+    def __init__(
+        self, loop: Loop, name: str, port: int, on_client: Callable[[socket.socket], None]
+    ) -> None:
+        try:
+            self._sock = socket.create_server((HOST, _checked(port)), backlog=16)
+        except OSError as error:
+            raise InstrumentError(
+                f"{name} cannot listen at port {port} ({error.strerror or error}); name another "
+                "port, or 0 for any free one"
+            ) from error
+        self._sock.setblocking(False)
+        self._loop = loop
+        self._on_client = on_client
+        self.port: int = self._sock.getsockname()[1]
+        self.listen()
+
+    def listen(self) -> None:
+        """Take clients."""
+        self._loop.watch(self._sock, selectors.EVENT_READ, self._accept)
+
+    def rest(self) -> None:
+        """Take nobody; who calls waits."""
+        self._loop.forget(self._sock)
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._sock.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # it may have left again
+            self._on_client(self._sock.accept()[0])
+
+
+def _checked(port: int) -> int:
+    """Return a port; one that cannot be is an error as any other that cannot be had."""
+    if not 0 <= port <= 65535:
+        raise OSError("ports are from 0 to 65535")
+    return port

@@ -1,0 +1,146 @@
+"""What goes wrong on the wire, fault by fault, as a client sees it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil.errors import ConfigError
+from hil.simulators.instruments.faults import Fault, Faults
+from tests.simulators.instruments.echo import Running, echo_plan, install_echo, running
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    install_echo(tmp_path, monkeypatch)
+    with running(echo_plan("echo", "other")) as lab:
+        yield lab
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers"),
+    [
+        ("cut", ["abc", "next"]),
+        ("truncated", ["abcnext"]),
+        ("dropped", ["next"]),
+        ("duplicated", ["abcdef", "abcdef", "next"]),
+    ],
+)
+def test_one_answer_is_spoiled_and_the_next_is_not(
+    lab: Running, kind: str, answers: list[str]
+) -> None:
+    assert lab.ask(f"fault {kind} echo") is None
+    client = lab.client()
+    client.send("abcdef")
+    client.send("next")
+    assert [client.answer() for _ in answers] == answers
+    assert client.ask("again") == "again"
+
+
+def test_garbled_bytes_are_none_that_an_instrument_sends(lab: Running) -> None:
+    text = "N 1.0035E-06," * 10
+    lab.ask("fault garbled echo")
+    client = lab.client()
+    garbled = client.ask(text)
+    changed = [new for old, new in zip(text, garbled, strict=True) if old != new]
+    assert 0 < len(changed) < len(text)
+    assert all(0x80 <= ord(new) <= 0xFF for new in changed)
+    assert client.ask(text) == text
+
+
+def test_even_an_empty_answer_is_garbled() -> None:
+    assert Faults(seed=1).garbled(b"")[0] >= 0x80
+
+
+def test_equal_seeds_garble_alike() -> None:
+    once, again, other = (Faults(seed).garbled(b"x" * 100) for seed in (1, 1, 2))
+    assert once == again != other
+
+
+def test_disconnect_closes_the_connection_instead_of_an_answer(lab: Running) -> None:
+    lab.ask("fault disconnect echo")
+    client = lab.client()
+    with pytest.raises(EOFError):
+        client.ask("abc")
+    assert lab.client().ask("abc") == "abc"
+
+
+def test_a_late_answer_comes_late_and_in_order_while_others_are_served(lab: Running) -> None:
+    lab.ask("fault late echo seconds=0.3")
+    client, other = lab.client(), lab.client("other")
+    begin_s = time.monotonic()
+    client.send("slow")
+    client.send("next")
+    assert other.ask("at once") == "at once"
+    assert time.monotonic() - begin_s < 0.3
+    assert [client.answer(), client.answer()] == ["slow", "next"]
+    assert time.monotonic() - begin_s >= 0.3
+
+
+def test_who_leaves_before_a_late_answer_leaves_room_for_the_next(lab: Running) -> None:
+    lab.ask("fault late echo seconds=0.2")
+    client = lab.client()
+    client.send("slow")
+    client.close()
+    client = lab.client()
+    assert client.ask("abc") == "abc"
+    lab.ask("fault late echo seconds=0.4")
+    assert client.ask("slow again") == "slow again"
+    sent = [entry.wire for _, entry in lab.lab.messages.since(0) if entry.direction == "out"]
+    assert sent == [b"abc\0", b"slow again\0"]
+
+
+def test_half_open_serves_nobody_for_a_while_after_a_client_has_gone(lab: Running) -> None:
+    lab.ask("fault half-open echo seconds=0.3")
+    client = lab.client()
+    assert client.ask("served") == "served"
+    begin_s = time.monotonic()
+    client.close()
+    assert lab.client("other").ask("abc") == "abc"
+    client = lab.client()
+    assert client.ask("served") == "served"
+    assert time.monotonic() - begin_s >= 0.3
+    client.close()
+    assert lab.client().ask("once only") == "once only"
+
+
+def test_skipped_answers_and_other_instruments_stay_as_they_are(lab: Running) -> None:
+    lab.ask("fault cut echo skip=2")
+    echo, other = lab.client(), lab.client("other")
+    assert [other.ask("abcdef") for _ in range(3)] == ["abcdef"] * 3
+    assert [echo.ask("abcdef") for _ in range(4)] == ["abcdef", "abcdef", "abc", "abcdef"]
+
+
+def test_a_message_without_an_answer_uses_up_no_fault(lab: Running) -> None:
+    lab.ask("fault cut echo")
+    client = lab.client()
+    client.send("silence")
+    assert client.ask("abcdef") == "abc"
+
+
+def test_faults_of_one_instrument_happen_one_after_the_other(lab: Running) -> None:
+    for kind in ("cut", "dropped", "cut"):
+        lab.ask(f"fault {kind} echo")
+    client = lab.client()
+    for text in ("abcd", "efgh", "ijkl", "mnop"):
+        client.send(text)
+    assert [client.answer() for _ in range(3)] == ["ab", "ij", "mnop"]
+
+
+def test_cleared_faults_do_not_happen(lab: Running) -> None:
+    lab.ask("fault dropped echo")
+    lab.ask("fault half-open echo seconds=60")
+    lab.ask("faults clear")
+    assert lab.client().ask("abc") == "abc"
+    lab.clients[-1].close()
+    assert lab.client().ask("abc") == "abc"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "lat"}, {"seconds": -1.0}, {"seconds": float("nan")}, {"skip": -1}]
+)
+def test_impossible_faults_are_refused(wrong: dict[str, object]) -> None:
+    fault = Fault(**{"kind": "late", "instrument": "echo", **wrong})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError):
+        Faults(seed=0).add(fault)
