@@ -99,12 +99,13 @@ class Keithley4200Bench(Bench):
     def safe_messages(self) -> tuple[SafeMessages, ...]:
         r"""Tell the guard how to stop and switch off PMU and SMU.
 
-        The first NUL ends a command that the owner left half sent.
+        The first NUL ends a command that the owner left half sent, and ABORT goes with it: it
+        must not wait for the pause after each message.
         """
-        commands = [":PMU:ABORT", f":PMU:OUTPUT:STATE {self._channel},0"]
+        commands = ["\0:PMU:ABORT", f":PMU:OUTPUT:STATE {self._channel},0"]
         if self._smu is not None:
             commands += ["ME4", f"US;DV{self._smu}"]
-        messages = (b"\0", *(command.encode("ascii") + b"\0" for command in commands))
+        messages = tuple(command.encode("ascii") + b"\0" for command in commands)
         return (SafeMessages(self._address, {}, messages, pause_s=0.05),)
 
     def assurances(self) -> tuple[Assurance, ...]:
