@@ -17,8 +17,10 @@ from hil.drivers.connect import open_resource
 from hil.drivers.line import Line, open_line
 from hil.errors import InstrumentError, SessionTimeout
 
-PROBES = 3  # how often who is out of step asks for his bearings
-QUIET_S = 0.02  # so long must a line be quiet to be in step again
+PROBES = 3  # how often who is out of step asks for his bearings, each time for one timeout
+# So long must a line be quiet to be in step again: what an instrument sends in two pieces can be
+# parted by the acknowledgement of the first, which Windows delays by up to 0.2 s (Linux: 0.04 s).
+QUIET_S = 0.25
 _numbers = count(1)
 
 
@@ -192,40 +194,43 @@ class Exchange:
         """Drop what comes until the answer to *resync* is recognised, and nothing after it."""
         self._remark(f"out of step: {self._stale}")
         deadline_s = monotonic() + PROBES * self._wiring.timeout_s
-        self._drop(self._line.waiting())
-        for _ in range(PROBES):
-            if self._find_step(deadline_s):
-                self._drop(self._line.until_quiet(QUIET_S, self._wiring.timeout_s))
-                self._remark("in step again")
-                self._stale, self._late_probes = "", 0
-                return
-        self._gone = f"it does not answer {self._wiring.resync[0]!r} as it should"
-        raise self.error(
-            f"out of step, for {self._stale}, and {self._gone}{self._remedy or '; check the line'}"
-        )
-
-    def _find_step(self, deadline_s: float) -> bool:
-        """Ask once for what can be recognised; tell whether it came."""
-        number = str(next(_numbers))
-        command, pattern = (part.replace("{n}", number) for part in self._wiring.resync)
-        # equal answers cannot be told apart: all that are still to come must have come
-        self._late_probes = 1 if command != self._wiring.resync[0] else self._late_probes + 1
-        data = (command + self._end_out).encode("ascii")
-        self.traffic.add(">", data)
-        self._line.send(data, self._wiring.timeout_s)
-        found = False
-        while self._late_probes and (left_s := deadline_s - monotonic()) > 0:
+        pattern, found = self._probe(), False
+        # equal answers cannot be told apart: all that may still come must have come
+        while self._late_probes:
+            left_s = max(0.001, deadline_s - monotonic())
             try:
                 data = self._line.message(min(self._wiring.timeout_s, left_s))
             except TimeoutError:
-                break
-            if re.fullmatch(pattern, data.decode("latin-1"), re.DOTALL):
+                data = None
+            if monotonic() >= deadline_s:
+                self._give_up()
+            if data is None:
+                pattern = pattern if found else self._probe()
+            elif re.fullmatch(pattern, data.decode("latin-1"), re.DOTALL):
                 found = True
                 self._late_probes -= 1
                 self.traffic.add("<", data)
             else:
                 self._drop(data)
-        return found
+        self._drop(self._line.until_quiet(QUIET_S, self._wiring.timeout_s))
+        self._remark("in step again")
+        self._stale = ""
+
+    def _probe(self) -> str:
+        """Ask for what can be recognised, and give the pattern of the answer."""
+        number = str(next(_numbers))
+        command, pattern = (part.replace("{n}", number) for part in self._wiring.resync)
+        self._late_probes = 1 if command != self._wiring.resync[0] else self._late_probes + 1
+        data = (command + self._end_out).encode("ascii")
+        self.traffic.add(">", data)
+        self._line.send(data, self._wiring.timeout_s)
+        return pattern
+
+    def _give_up(self) -> NoReturn:
+        self._gone = f"it does not answer {self._wiring.resync[0]!r} as it should"
+        raise self.error(
+            f"out of step, for {self._stale}, and {self._gone}{self._remedy or '; check the line'}"
+        )
 
     def _drop(self, data: bytes) -> None:
         if data:

@@ -30,7 +30,8 @@ class Session(Adapter):  # type: ignore[misc]  # pymeasure has no types
     out of step: before it sends the next command it drops what lies there, asks what *resync* says
     until the answer is recognised, and only then goes on. What it drops is kept in the byte log
     and logged as a warning. This rests on an instrument that answers in the order of its commands,
-    as all do that have one input queue.
+    as all do that have one input queue, and once: a second answer is noticed unless it comes after
+    the next command was sent.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ class Session(Adapter):  # type: ignore[misc]  # pymeasure has no types
         command's answer matches: ``("*IDN?", "KEITHLEY INSTRUMENTS,KI4200A,.*")``. ``{n}`` in both
         stands for a number that is never used twice, for instruments that can echo one.
     answers
-        Whether every command is answered ("all"), as on KXCI, or those with a question mark.
+        Whether every command is answered ("all"), as on KXCI, or those with a question mark
+        ("queries"). It matters for pymeasure, which writes and reads in two calls.
     remedy
         What to do where there is no connection: ``"start KXCI on the 4200A"``.
     timeout_s

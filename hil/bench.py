@@ -200,8 +200,9 @@ class Bench(ABC):
     """Base of every bench.
 
     A kind of bench must write `_open`, `_prepare`, `_apply`, `_make_safe` and `_close`; one with
-    instruments `safe_messages`, `assurances` and `identity`; one that sets `can_snapshot` writes `_snapshot` and `_restore` too. Use it as a
-    context manager: on every way out it goes to 0 V, then off, then closes.
+    instruments `safe_messages`, `assurances` and `identity` too, one that sets `can_snapshot`
+    `_snapshot` and `_restore`. Use it as a context manager: on every way out it goes to 0 V, then
+    off, then closes.
 
     Attributes
     ----------

@@ -44,8 +44,8 @@ class BenchFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             If the bench has no instruments, or does not say what lies under their probes.
         """
         raise ConfigError(
-            f"a bench of kind {self.kind} has no instruments, so it has no virtual ones either; "
-            "leave --virtual out"
+            f"a bench of kind {self.kind} has no instruments that virtual ones could stand for; "
+            "run it as it is"
         )
 
 

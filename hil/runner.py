@@ -174,7 +174,7 @@ def start(
         return _drive(protocol, bench, store, report, lab)
 
 
-Approve = Callable[[Protocol, Bench, Plan], None]
+Approve = Callable[[Bench, Plan], None]
 """Shown what would be done on a bench with instruments; raises if it is not to be."""
 
 
@@ -194,7 +194,7 @@ def resume(
     forming : bool
         Whether forming is open on a bench with instruments, as at the start.
     approve : callable, optional
-        Told protocol, bench and plan before a bench with instruments is opened.
+        Told bench and plan before a bench with instruments is opened.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def resume(
             recall_stress(bench, folder.parent)
             planned = plan(protocol, bench)
             if approve is not None:
-                approve(protocol, bench, planned)
+                approve(bench, planned)
             if isinstance(bench.clock, RealClock):
                 created = datetime.fromisoformat(header.created_utc)
                 bench.clock.jump_to((datetime.now(UTC) - created).total_seconds())

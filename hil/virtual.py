@@ -91,7 +91,7 @@ class Lab:
     addresses : dict of str to str
         VISA address of each instrument: "TCPIP::127.0.0.1::PORT::SOCKET".
     control : str
-        Where its control socket is, as host:port.
+        Where its control socket is and which lab it is, as host:port/name.
     kept : bool
         Whether it goes on after its context, with its cells as they are.
     """
@@ -104,6 +104,7 @@ class Lab:
         self._is_open = True
         self._socket: socket.socket | None = None
         try:
+            self._refuse_other(self.ask("name"))
             self.addresses: dict[str, str] = self.ask("addresses")
             self._is_real = self.ask("pace") == "real"
         except BaseException:
@@ -148,6 +149,10 @@ class Lab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if isinstance(error, InstrumentError):
+            with suppress(InstrumentError):
+                if complaint := self.ask("complaint"):
+                    error.add_note(f"the simulation itself failed: {complaint}")
         if self.kept:
             self.close()
         else:
@@ -170,10 +175,7 @@ class Lab:
                 answer = msgspec.json.decode(self._exchange(line.encode() + b"\n"))
             except (OSError, ValueError, OverflowError) as error:
                 self._disconnect()
-                raise InstrumentError(
-                    f"the virtual lab at {self.control} is gone; its cells went with it, start a "
-                    "new one"
-                ) from error
+                raise self._gone() from error
             except BaseException:
                 self._disconnect()  # an answer is under way that the next request must not get
                 raise
@@ -202,6 +204,16 @@ class Lab:
         if process is not None and process.poll() is None:
             process.returncode = 0  # it stays behind: nothing to wait for, nothing to warn of
 
+    def _refuse_other(self, name: str) -> None:
+        """Raise if another lab has got the port of the one that is asked for."""
+        if name != self.control.rpartition("/")[2]:
+            raise self._gone()
+
+    def _gone(self) -> InstrumentError:
+        return InstrumentError(
+            f"the virtual lab at {self.control} is gone; its cells went with it, start a new one"
+        )
+
     def _exchange(self, request: bytes) -> bytes:
         if self._socket is None:
             self._socket = self._connected()
@@ -216,7 +228,7 @@ class Lab:
     def _connected(self) -> socket.socket:
         if not self._is_open:
             raise ConnectionError("it was closed")
-        host, _, port = self.control.rpartition(":")
+        host, _, port = self.control.partition("/")[0].rpartition(":")
         sock = socket.create_connection((host, int(port)), CONNECT_WITHIN_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(ANSWER_WITHIN_S)

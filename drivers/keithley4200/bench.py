@@ -151,7 +151,9 @@ class Keithley4200Bench(Bench):
     def _prepare(self, program: Program, _cells: Indices, current_limit_a: float) -> Prepared:
         if program.demands.regulated and self.capabilities.regulates:
             sweep = prepared_sweep(program, current_limit_a, self._line_hz)
-            notes = (f"played by SMU{self._smu}; its own time a step is an estimate",)
+            notes: tuple[str, ...] = (
+                f"played by SMU{self._smu}; its own time a step is an estimate",
+            )
             return Prepared(sweep, sweep.duration_s, notes)
         pulses, notes = prepared_pulses(program, current_limit_a, self.source_ohm)
         return Prepared(pulses, program.timeline.longest_s, notes)

@@ -34,13 +34,13 @@ PIECE = 2048
 READY, SYNTAX_ERROR, BUSY = 1, 2, 16
 """Bits of the status byte (section 4, SP)."""
 
-_is_option = re.compile(r"[A-Z][A-Z0-9]*(?:-[0-9])?").fullmatch
+_is_option = re.compile(r"[A-Z]+[0-9](?:RPM[0-9](?:-[0-9])?)?").fullmatch
 _is_smu = re.compile(r"(?:HP)?SMU(?:PA)?([1-9])").fullmatch
 _reading = re.compile(r"[A-Z]{2}[VI] {0,3}(-?[0-9]+\.[0-9]+E[+-][0-9]{2})").fullmatch
 
 
 def connected(address: str) -> "Keithley4200A":
-    """Connect to a 4200A; nothing is set.
+    """Connect to a 4200A; a test that is still running is ended, and nothing else is set.
 
     Raises
     ------
@@ -108,13 +108,21 @@ class Keithley4200A(Keithley4200):  # type: ignore[misc]  # pymeasure has no typ
     def __init__(self, session: Session) -> None:
         self._session = session
         self.identity = session.ask("*IDN?", grammar.parse_identity)
+        self._stop()
         self._options = session.ask("*OPT?", _parse_options)
         super().__init__(session)
 
     @property
     def options(self) -> list[str]:
-        """What is built in that has a number, as ``*OPT?`` says (section 3)."""
-        return [option for option in self._options if option[-1].isdigit()]
+        """What is built in, as ``*OPT?`` says (section 3)."""
+        return list(self._options)
+
+    def _stop(self) -> None:
+        """End what whoever had the instrument before has left running: it answers little then."""
+        if self.identity.version >= OLDEST_PMU_VERSION:
+            self.abort()
+        self.tell("ME4")
+        self.tell(":ERROR:LAST:CLEAR")  # there may have been nothing to end
 
     def add_smu(self, id: int) -> None:  # noqa: A002 - pymeasure's name
         """Add an SMU, as pymeasure's driver does while it is made."""

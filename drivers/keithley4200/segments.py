@@ -126,7 +126,7 @@ def _refuse(table: Rows) -> None:
     ticks = table[:, TICKS]
     if (ticks < SHORTEST).any():
         raise NotSupported(
-            f"the program has a segment of {ticks.min() / TICKS_PER_S:.3g} s; one of the PMU lasts "
+            f"the program has a segment of {ticks.min() * 10} ns; one of the PMU lasts "
             "20 ns or more"
         )
     largest_v = np.abs(table[:, START : STOP + 1]).max() / VOLTS_PER_UNIT

@@ -77,6 +77,8 @@ def prepared_sweep(program: Program, limit_a: float, line_hz: float) -> Sweep:
     ------
     NotSupported
         It is no staircase that this SMU can play.
+    ConfigError
+        The current limit or the dwell has more digits than the instrument takes.
     """
     levels_v, delay_s, aperture_s = _staircase(program)
     cycles = aperture_s * line_hz
@@ -99,6 +101,8 @@ def prepared_sweep(program: Program, limit_a: float, line_hz: float) -> Sweep:
         raise NotSupported(
             "an SMU reports the timing of a sweep and cannot guarantee it; leave exact_timing out"
         )
+    for value in (limit_a, delay_s):
+        exact(value)  # raises for what the instrument could not be told
     stop = program.demands.stop_at_limit
     return Sweep(microvolts(levels_v) / VOLTS_PER_UNIT, delay_s, aperture_s, limit_a, stop)
 
@@ -106,17 +110,16 @@ def prepared_sweep(program: Program, limit_a: float, line_hz: float) -> Sweep:
 def _staircase(program: Program) -> tuple[Floats, float, float]:
     """Find levels, delay and aperture: each step an edge, a dwell and one measured segment."""
     order = _expanded(program)
-    duration_s, start_v, stop_v, look = (
-        values[order, 0] if values.ndim == 2 else values[order]
-        for values in (program.duration_s, program.start_v, program.stop_v, program.look > 0)
-    )
+    columns = (program.duration_s, program.start_v, program.stop_v)
+    duration_s, start_v, stop_v = (values[order, 0] for values in columns)
+    look = program.look[order] > 0
     last = np.flatnonzero(look)
-    step = np.cumsum(look) - look  # which step each segment belongs to; after the last: the end
+    step: NDArray[np.int64] = np.cumsum(look) - look  # which step each segment belongs to; after the last: the end
     first = np.concatenate(([0], last[:-1] + 1))
     flat = start_v == stop_v
     opening = np.zeros(len(order), bool)
     opening[first] = True
-    tail = step == len(last)
+    tail: NDArray[np.bool_] = step == len(last)
     even = (flat | opening | tail).all() and flat[last].all() and tail.sum() <= 1
     before_s = np.bincount(step[~look & ~tail], duration_s[~look & ~tail], len(last))
     measured_s = duration_s[last]

@@ -1,6 +1,8 @@
 """``hil run`` and ``hil resume``: from a protocol to records and a picture."""
 
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from hil.cli.instruments import allow_option, lab_of, virtual_option
 from hil.cli.main import STOPPED
 from hil.config import find_bench
 from hil.decode import decode, decode_text, unknown, unwrapped
-from hil.errors import ConfigError, StoreError
+from hil.errors import CellFault, ConfigError, StoreError
 from hil.hold import recall_stress
 from hil.protocol import Protocol, Table
 from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan
@@ -107,7 +109,7 @@ def run(
         confirm(console, bench, yes=yes)
         folder = _unused(out / name_of_run(protocol, named.name))
         console.line(f"run      {folder}")
-        with console.progress() as line:
+        with console.progress() as line, _shown_with_fault(console, complete, folder):
             outcome = start_run(
                 protocol, complete, named, bench,
                 seed=seed, folder=folder, note=note, report=line, lab=lab,
@@ -138,12 +140,12 @@ def resume(run_name: str, out: Path, as_json: bool, yes: bool, allowed: tuple[st
         title = str(record.header.bench_file.get("title", ""))
     console.line(f"run      {folder}")
 
-    def approve(_protocol: Protocol, bench: Bench, planned: Plan) -> None:
+    def approve(bench: Bench, planned: Plan) -> None:
         show_bench(console, bench, title)
         _show_plan(console, planned)
         confirm(console, bench, yes=yes)
 
-    with console.progress() as line:
+    with console.progress() as line, _shown_with_fault(console, protocol, folder):
         outcome = resume_run(folder, report=line, forming="forming" in allowed, approve=approve)
     _finish(console, protocol, outcome)
 
@@ -159,29 +161,41 @@ def _finish(console: Console, protocol: Protocol, outcome: Outcome) -> None:
     """Draw and sum up what is on disk."""
     for warning in outcome.warnings:
         click.echo(f"hil: {warning}", err=True)
-    with RunRecord(outcome.folder) as record:
+    figures = _show_records(console, protocol, outcome.folder)
+    if not outcome.finished:
+        console.line(f"\nstopped before its end; hil resume {outcome.folder} goes on")
+    head = {"run": str(outcome.folder), "finished": outcome.finished}
+    console.result({**head, "warnings": outcome.warnings, **figures})
+    if not outcome.finished:
+        raise click.exceptions.Exit(STOPPED)
+
+
+def _show_records(console: Console, protocol: Protocol, folder: Path) -> dict[str, Any]:
+    """Draw and sum up what a run has kept; returns the figures."""
+    with RunRecord(folder) as record:
         table, header = record.table(), record.header
-    pictures = draw(protocol, table, header, outcome.folder)
+    pictures = draw(protocol, table, header, folder)
     summary = protocol.summarise(table)
     for picture in pictures:
         console.line(f"picture  {picture}")
     console.line()
     for text in summary.lines:
         console.line(text)
-    if not outcome.finished:
-        console.line(f"\nstopped before its end; hil resume {outcome.folder} goes on")
-    console.result(
-        {
-            "run": str(outcome.folder),
-            "finished": outcome.finished,
-            "warnings": outcome.warnings,
-            "seed": header.seed,
-            "pictures": [str(picture) for picture in pictures],
-            **summary.figures,
-        }
-    )
-    if not outcome.finished:
-        raise click.exceptions.Exit(STOPPED)
+    files = [str(picture) for picture in pictures]
+    return {"seed": header.seed, "pictures": files, **summary.figures}
+
+
+@contextmanager
+def _shown_with_fault(console: Console, protocol: Protocol, folder: Path) -> Iterator[None]:
+    """Show what a cell gave before it turned out to be dead; the fault is told after it."""
+    try:
+        yield
+    except CellFault:
+        with RunRecord(folder) as record:
+            is_empty = record.records == 0
+        if not is_empty:
+            _show_records(console, protocol, folder)
+        raise
 
 
 def draw(protocol: Protocol, table: Table, header: Header, folder: Path) -> list[Path]:

@@ -198,10 +198,10 @@ def draw_forming(protocol: "Forming", table: Table, caption: str, path: Path) ->
     """Draw each cell's way to its first LRS, and its resistance before and after.
 
     Sweeps: |I| over the programmed voltage. Pulses: the resistance read after each amplitude.
-    Parameters and result are those of `draw_iv`.
+    Parameters and result are those of `draw_iv`; no picture where no cell was stressed.
     """
     cells = forming_of(protocol, table)
-    if not cells:
+    if not any(one.attempts for one in cells):
         return []
     figure = Figure(figsize=(9.0, 4.4))
     grid = figure.add_gridspec(
@@ -245,13 +245,12 @@ def _pulses(
     axis: Axes, protocol: "Forming", table: Table, cells: list[Formed], alpha: float
 ) -> None:
     for one in cells:
-        mine = table["cell"] == one.cell
-        pulsed, read = (mine & (table["kind"] == kind) for kind in ("pulse", "read"))
+        pulsed = np.flatnonzero((table["cell"] == one.cell) & (table["kind"] == "pulse"))
         amplitude_v = table["source_v"][pulsed]
         with np.errstate(divide="ignore"):
-            ohms = np.abs(table["voltage_v"][read] / table["current_a"][read])
+            ohms = np.abs(table["voltage_v"] / table["current_a"])[pulsed + 1]  # their reads
         axis.plot(
-            amplitude_v, ohms[-amplitude_v.size :], "o-", color=_SET, alpha=alpha, markersize=3,
+            amplitude_v, ohms, "o-", color=_SET, alpha=alpha, markersize=3,
             linewidth=0.9,
         )  # fmt: skip
     _log_scale(axis, "Ω", "resistance after the pulse")

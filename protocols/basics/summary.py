@@ -63,7 +63,7 @@ def summarise_iv(protocol: "IVSweep", table: Table) -> Summary:
         if not yes.all():
             ohm = spread_of(found.lrs_ohm[~yes]).median
             figures[half]["not_switched_ohm"] = ohm
-            lines[-1] += f", the others stayed at {_ohms(ohm)}"
+            lines[-1] += f", the rest stayed at {_ohms(ohm)}"
         for name, label, values, write in (
             ("voltage_v", f"V_{half} at the cell", found.voltage_v, _volts),
             ("lrs_ohm", f"LRS at {read}", found.lrs_ohm[yes], _ohms),
@@ -73,7 +73,8 @@ def summarise_iv(protocol: "IVSweep", table: Table) -> Summary:
             spread = spread_of(values)
             figures[half][name] = spread._asdict()
             median, low, high = map(write, spread)
-            lines.append(f"   {label:<22}{median:>12}{low:>18}{high:>18}")
+            if yes.any():
+                lines.append(f"   {label:<22}{median:>12}{low:>18}{high:>18}")
         noisy = int(found.within_noise[yes].sum())
         figures[half]["hrs_within_noise"] = noisy
         if noisy:
@@ -92,7 +93,7 @@ class Formed(NamedTuple):
     current_a: float
     before_ohm: float
     after_ohm: float
-    pulses: int
+    attempts: int
 
 
 def forming_of(protocol: "Forming", table: Table) -> list[Formed]:
@@ -121,7 +122,7 @@ def _formed(protocol: "Forming", mine: Table) -> Formed:
         current_a=float(np.abs(stress["current_a"]).max(initial=0.0)),
         before_ohm=float(ohms[0]),
         after_ohm=float(ohms[-1]) if ohms.size > 1 else np.nan,
-        pulses=int(mine["attempt"].max()),
+        attempts=int(mine["attempt"].max()),
     )
 
 

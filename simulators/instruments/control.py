@@ -1,6 +1,7 @@
 """The lab's control socket: one request a line, one JSON answer a line.
 
-=========================================  ===================================================
+=========================================  ======================================================
+``name``                                   which lab this is: another one may get its port later
 ``now``                                    the lab's time (s)
 ``sleep S``                                moves the time on; the new time
 ``pace``                                   "virtual" or "real"
@@ -10,8 +11,9 @@
 ``fault KIND NAME [seconds=S] [skip=N]``   lets something go wrong (see `faults`)
 ``faults clear``                           lets nothing go wrong any more
 ``interlock NAME open|closed``             opens or closes the fixture of an instrument
+``complaint``                              what went wrong last in the simulation; "" if nothing
 ``stop``                                   ends the lab
-=========================================  ===================================================
+=========================================  ======================================================
 
 A request that cannot be met is answered by ``{"error": "..."}`` and changes nothing.
 """
@@ -38,6 +40,8 @@ class Control:
     ----------
     lab : Lab
         Its clock and logs.
+    name : str
+        Which lab it is, unlike any other.
     instruments : mapping of str to VirtualInstrument
         By name.
     addresses : mapping of str to str
@@ -51,6 +55,7 @@ class Control:
     def __init__(
         self,
         lab: Lab,
+        name: str,
         instruments: Mapping[str, VirtualInstrument],
         addresses: Mapping[str, str],
         faults: Faults,
@@ -60,6 +65,7 @@ class Control:
         self._instruments = instruments
         self._faults = faults
         self._requests: dict[str, tuple[Callable[..., Any], int, int]] = {
+            "name": (lambda: name, 0, 0),
             "now": (lab.now_s, 0, 0),
             "sleep": (self._sleep, 1, 1),
             "pace": (lambda: lab.plan.pace, 0, 0),
@@ -69,6 +75,7 @@ class Control:
             "fault": (self._fault, 2, 4),
             "faults": (self._clear, 1, 1),
             "interlock": (self._interlock, 2, 2),
+            "complaint": (lambda: lab.complaint, 0, 0),
             "stop": (stop, 0, 0),
         }
 

@@ -267,7 +267,8 @@ class Keithley4200(VirtualInstrument):
         place = int(match[3])
         return Smu(
             self.lab, place, preamp=match[2] is not None, high_power=match[1] is not None,
-            route=lambda: self._route(f"SMU{place}"), ideal=self.options.ideal,
+            route=lambda: self._route(f"SMU{place}"),
+            interlocked=lambda: self.interlock_open, ideal=self.options.ideal,
             samples=self.options.samples,
         )  # fmt: skip
 

@@ -21,15 +21,12 @@ from hil.simulators.instruments.keithley4200_run import CURRENT_RANGES_A, EMPTY,
 from hil.simulators.instruments.keithley4200_sarb import ARRAYS, Sequences
 from hil.simulators.instruments.keithley4200_track import Track
 from hil.simulators.instruments.keithley4200_unconfirmed import TOO_MANY_POINTS
+from hil.simulators.instruments.keithley4200_waveform import INSTANT_S
 from hil.simulators.instruments.kxci import Refused, expect, integer, number, switch, told
 from hil.simulators.instruments.lab import Lab
 
 MOST_POINTS = 65_536
 MOST_POINTS_A_GET = 2048
-
-
-INSTANT_S = 1e-9
-"""Times nearer than this are the same: sums of them differ in their last digits (s)."""
 
 
 class Pmu:
@@ -89,12 +86,9 @@ class Pmu:
         self._init(["0"])
 
     def obey(self, word: str, arguments: list[str]) -> str | None:
-        """Do one command, its word without `:PMU:`; None for one that has nothing to tell.
+        """Do one command, its word without `:PMU:`; None if it has nothing to tell.
 
-        Raises
-        ------
-        Refused
-            With the code of the error.
+        Raises Refused with the code of the error.
         """
         array = word.removeprefix("SARB:SEQ:")
         if array != word:
@@ -141,9 +135,6 @@ class Pmu:
         for channel in self.channels.values():
             channel.settings = Settings()
             channel.columns = rows(EMPTY)
-
-    def _relay(self, arguments: list[str]) -> None:
-        self.relay(arguments)
 
     def _source_range(self, arguments: list[str]) -> None:
         channel, range_v = expect(arguments, 2)
@@ -327,7 +318,7 @@ class Pmu:
 
     _COMMANDS: ClassVar[dict[str, Callable[["Pmu", list[str]], Any]]] = {
         "INIT": _init,
-        "RPM:CONFIGURE": _relay,
+        "RPM:CONFIGURE": relay,
         "SOURCE:RANGE": _source_range,
         "MEASURE:RANGE": _measure_range,
         "LOAD": _load,

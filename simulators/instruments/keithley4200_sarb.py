@@ -14,6 +14,7 @@ import numpy as np
 from hil.simulators.instruments.keithley4200_track import Track
 from hil.simulators.instruments.keithley4200_unconfirmed import LEAST_SLEW_V_PER_S, SPOT_MEAN_TIME
 from hil.simulators.instruments.keithley4200_waveform import (
+    INSTANT_S,
     Block,
     BlockBuilder,
     Integers,
@@ -176,7 +177,7 @@ def _check_segment(duration_s: float, levels_v: Iterable[float], setup: Setup) -
     ticks = duration_s / STEP_S
     shortest_s = SHORTEST_S[setup.source_range_v]
     whole = abs(ticks - round(ticks)) < 1e-6 * max(ticks, 1.0)
-    if not (whole and shortest_s - 1e-12 <= duration_s <= LONGEST_S):
+    if not (whole and shortest_s - INSTANT_S <= duration_s <= LONGEST_S):
         raise Refused(-962)
     start_v, stop_v = levels_v
     if max(abs(start_v), abs(stop_v)) * setup.load_factor > setup.source_range_v:

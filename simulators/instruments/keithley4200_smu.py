@@ -16,7 +16,7 @@ from hil.simulators.instruments.keithley4200_unconfirmed import (
     SMU_EDGE_S,
     SMU_NOISE,
 )
-from hil.simulators.instruments.keithley4200_waveform import Flags, Integers
+from hil.simulators.instruments.keithley4200_waveform import INSTANT_S, Flags, Integers
 from hil.simulators.instruments.kxci import Refused
 from hil.simulators.instruments.lab import Lab, Signal
 from hil.simulators.models.model import Floats, Terminal
@@ -104,6 +104,8 @@ class Smu:
         What it is built of: lower ranges, or 1 A.
     route : callable
         Tells the port at which it comes out now.
+    interlocked : callable
+        Tells whether the interlock is open; nothing comes out then.
     ideal : bool
         No noise.
     samples : int
@@ -118,11 +120,13 @@ class Smu:
         preamp: bool,
         high_power: bool,
         route: Callable[[], str],
+        interlocked: Callable[[], bool],
         ideal: bool,
         samples: int,
     ) -> None:
         self._lab = lab
         self._route = route
+        self._interlocked = interlocked
         self._ideal = ideal
         self._samples = samples
         self.number = number
@@ -166,7 +170,7 @@ class Smu:
     def hold(self, until_s: float) -> None:
         """Let what is held act on the cell up to a lab time."""
         lasting_s = until_s - self._played_s
-        if self.on and lasting_s > 1e-12:
+        if self.on and lasting_s > INSTANT_S:
             self._play(_constant(self.at_v, np.array([lasting_s]), measured=False))
         self._played_s = max(self._played_s, until_s)
 
@@ -235,7 +239,7 @@ class Smu:
                 noise_a=SMU_NOISE * ranges[0] / np.sqrt(integration.cycles),
                 range_a=ranges[0] * 1.05,
                 voltage_range_v=ranges[1] * 1.05,
-                counts=SMU_COUNTS,
+                counts=round(1.05 * SMU_COUNTS),
                 samples=self._samples,
                 digits=integration.digits,
             )
@@ -257,7 +261,7 @@ class Smu:
             self._play(Signal(np.array([SMU_EDGE_S]), start_v, stop_v, _UNMEASURED, _once(1)))
 
     def _play(self, signal: Signal) -> Terminal:
-        if not self.on:
+        if not self.on or self._interlocked():
             nothing = np.zeros((int(signal.measured.sum()), 1))
             return Terminal(nothing, nothing, nothing.astype(np.bool_))
         terminal = self._lab.play(

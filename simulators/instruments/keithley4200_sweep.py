@@ -24,6 +24,7 @@ from hil.simulators.instruments.keithley4200_setup import (
 )
 from hil.simulators.instruments.keithley4200_smu import Level, Reading, Smu
 from hil.simulators.instruments.keithley4200_unconfirmed import AUTO_STANDBY, SMU_EDGE_S
+from hil.simulators.instruments.keithley4200_waveform import INSTANT_S
 from hil.simulators.instruments.kxci import Refused, engineering, expect, integer, name
 from hil.simulators.models.model import Floats
 
@@ -167,7 +168,7 @@ class Sweep:
 
     def advance(self, now_s: float) -> bool:
         """Measure the steps that have ended by a lab time; True if none is left."""
-        due = int(np.searchsorted(self._ends_s, now_s - self._start_s + 1e-12, side="right"))
+        due = int(np.searchsorted(self._ends_s, now_s - self._start_s + INSTANT_S, side="right"))
         alone = self._system.exit_on_compliance or any(
             levels[0].current for levels in self._levels.values()
         )

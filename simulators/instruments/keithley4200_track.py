@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.simulators.instruments.keithley4200_waveform import Block, Flags, Integers, edge
+from hil.simulators.instruments.keithley4200_waveform import (
+    INSTANT_S,
+    Block,
+    Flags,
+    Integers,
+    edge,
+)
 from hil.simulators.instruments.lab import Signal
 from hil.simulators.models.model import Floats
 
@@ -120,12 +126,12 @@ class Track:
     def cut(self, at_s: float, edge_s: float) -> "Track":
         """Return what is played if the source is brought to 0 V from *at_s* on, in *edge_s*."""
         ends_s = self.unit_s.cumsum()
-        whole = int(np.searchsorted(ends_s, at_s + 1e-12, side="right"))
+        whole = int(np.searchsorted(ends_s, at_s + INSTANT_S, side="right"))
         if whole == len(ends_s):
             return self.to_zero(edge_s)
         block = self.blocks[self.index[whole]]
         rest_s = at_s - (float(ends_s[whole - 1]) if whole else 0.0)
-        turns = int((rest_s + 1e-12) / block.length_s)
+        turns = int((rest_s + INSTANT_S) / block.length_s)
         kept = [
             (int(k), int(n)) for k, n in zip(self.index[:whole], self.loops[:whole], strict=True)
         ]

@@ -14,8 +14,9 @@ Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-_MOMENT_S = 1e-12
-"""Times that differ by less are the same (s); what an output resolves is 10 ns."""
+INSTANT_S = 1e-9
+"""Times nearer than this are the same: sums of them differ in their last digits, and what an
+output resolves is 10 ns (s)."""
 
 
 class Window(NamedTuple):
@@ -76,12 +77,12 @@ class Block:
         A block that has just ended is whole.
         """
         ends_s = self.duration_s.cumsum()
-        whole = int(np.searchsorted(ends_s, at_s + _MOMENT_S, side="right"))
+        whole = int(np.searchsorted(ends_s, at_s + INSTANT_S, side="right"))
         rest_s = at_s - (float(ends_s[whole - 1]) if whole else 0.0)
         duration_s, start_v, stop_v = (
             array[: whole + 1].copy() for array in (self.duration_s, self.start_v, self.stop_v)
         )
-        if whole < len(ends_s) and rest_s > _MOMENT_S:
+        if whole < len(ends_s) and rest_s > INSTANT_S:
             share = rest_s / duration_s[whole]
             stop_v[whole] = start_v[whole] + share * (stop_v[whole] - start_v[whole])
             duration_s[whole] = rest_s
@@ -159,7 +160,7 @@ class BlockBuilder:
         part_s = (end_s - begin_s) / parts
         slope = (stop_v - start_v) / duration_s
         first_v = start_v + slope * begin_s if begin_s else start_v
-        last_v = start_v + slope * end_s if rest_s > _MOMENT_S else stop_v
+        last_v = start_v + slope * end_s if rest_s > INSTANT_S else stop_v
         if begin_s:
             self._piece(begin_s, start_v, first_v)
         before_v = first_v
@@ -172,7 +173,7 @@ class BlockBuilder:
         if not window.waveform:
             time_s = self._length_s + begin_s + self._row_time * (end_s - begin_s)
             self._rows.append((time_s, parts, False))
-        if rest_s > _MOMENT_S:
+        if rest_s > INSTANT_S:
             self._piece(rest_s, last_v, stop_v)
 
     def _piece(

@@ -132,10 +132,19 @@ class Lab:
         self.messages: Log[Message] = Log(100_000, 100_000_000)
         self.events: Log[Event] = Log(100_000, 5_000_000)
         self._noise: dict[str, Noise] = {}
+        self.complaint = ""
+        """What went wrong last in the simulation itself."""
+        self._warm_up()
 
     def now_s(self) -> float:
         """Tell the lab's time (s): as moved, or on the wall since the lab was made."""
         return self.clock.now_s()
+
+    def _warm_up(self) -> None:
+        """Have the model's kernels compiled before time counts, on a copy of the cell."""
+        level, ends = np.zeros((1, 1)), np.array([[0, 1, 1]])
+        drive = Drive(np.full((1, 1), 1e-6), level, level, np.ones(1, bool), ends, 50.0, np.inf)
+        self.model.play(self.state.copy(), _CELL, drive)
 
     def noise(self, port: str) -> Noise:
         """Give the random numbers of a port."""

@@ -6,7 +6,7 @@ process that started it is gone does not end it.
 
 import math
 import os
-import signal
+import secrets
 import socket
 import sys
 from typing import Any
@@ -42,7 +42,7 @@ class LabServer:
     addresses : dict of str to str
         VISA address of each instrument.
     control : str
-        Where the control socket is, as host:port.
+        Where the control socket is and which lab is there, as host:port/name.
 
     Raises
     ------
@@ -73,8 +73,11 @@ class LabServer:
         self.addresses = {
             name: wire.address for name, wire in zip(instruments, self._wires, strict=True)
         }
-        self.control = f"{HOST}:{self._listener.port}"
-        self._answers = Control(self.lab, instruments, self.addresses, faults, self._loop.stop)
+        name = secrets.token_hex(4)
+        self.control = f"{HOST}:{self._listener.port}/{name}"
+        self._answers = Control(
+            self.lab, name, instruments, self.addresses, faults, self._loop.stop
+        )
 
     def run(self) -> None:
         """Serve until told to stop, or until nobody has been there for long enough."""
@@ -109,9 +112,6 @@ def main(idle_s: float = IDLE_S) -> int:
         Exit code: 0 when stopped or idle; 1 if the plan cannot be served, with one sentence on
         standard error.
     """
-    if sys.platform != "win32":
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         plan = msgspec.json.decode(sys.stdin.buffer.read(), type=LabPlan)
         server = LabServer(plan, idle_s)

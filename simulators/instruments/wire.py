@@ -58,8 +58,8 @@ class Wire:
         self._client = Stream(self._loop, sock, terminator, self._handle, self._lose)
         try:
             self._instrument.connected()
-        except Exception:  # noqa: BLE001 - whatever it is, the lab goes on
-            self._break_off(self._client)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lab goes on
+            self._break_off(self._client, error)
 
     def _lose(self, _: Stream, rest: bytes) -> None:
         self._client = None
@@ -67,8 +67,8 @@ class Wire:
             self._log("in", rest)
         try:
             self._instrument.disconnected()
-        except Exception:  # noqa: BLE001
-            traceback.print_exc()
+        except Exception as error:  # noqa: BLE001
+            self._complain(error)
         fault = self._faults.of_leaving(self._instrument.name)
         if fault is None:
             self._listener.listen()
@@ -79,8 +79,8 @@ class Wire:
         self._log("in", message + self._instrument.terminator)
         try:
             answer = self._instrument.handle(message)
-        except Exception:  # noqa: BLE001
-            self._break_off(client)
+        except Exception as error:  # noqa: BLE001
+            self._break_off(client, error)
             return
         if answer is None:
             return
@@ -119,8 +119,12 @@ class Wire:
         self._log("out", wire)
         client.send(wire)
 
-    def _break_off(self, client: Stream) -> None:
+    def _complain(self, error: Exception) -> None:
         traceback.print_exc()
+        self._instrument.lab.complaint = str(error) or type(error).__name__
+
+    def _break_off(self, client: Stream, error: Exception) -> None:
+        self._complain(error)
         sys.stderr.flush()
         client.close()
 

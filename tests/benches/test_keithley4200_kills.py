@@ -219,7 +219,7 @@ def test_a_killed_lab_ends_the_run_and_it_goes_on_with_cells_that_begin_anew(
     process = begin(tmp_path, launch)
     watch.until(lambda: watch.look() >= 100)
     control = watch.control()
-    _listening_at(int(control.rpartition(":")[2])).kill()
+    _listening_at(int(control.partition("/")[0].rpartition(":")[2])).kill()
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 1
     assert complaint.startswith("hil: ")

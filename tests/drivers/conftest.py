@@ -61,6 +61,7 @@ class Instrument:
                 self.client, _ = self._listener.accept()
             except OSError:
                 return
+            self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.client, contextlib.suppress(OSError):
                 self._talk(self.client)
 
@@ -91,6 +92,9 @@ class Instrument:
             "stray": b"X" + END + data + END,
         }.get(kind, data + END)
         client.sendall(sent)
+        if kind == "again":
+            self._stop.wait(seconds)
+            client.sendall(data + END)
         return kind != "disconnect"
 
 
@@ -109,11 +113,12 @@ def instrument():
 
 
 @pytest.fixture
-def session():
+def session(monkeypatch):
     """Make sessions; they are closed with the test."""
     from hil.drivers.session import Session
 
     made = []
+    monkeypatch.setattr("hil.drivers.exchange.QUIET_S", 0.02)
 
     def make(address, **options):
         usual: dict[str, Any] = {

@@ -109,6 +109,34 @@ def test_a_late_answer_to_the_resync_command_itself(instrument, session):
     assert [line.query(f"Q{k}?") for k in (2, 3)] == ["<2>", "<3>"]
 
 
+def test_two_late_answers_to_the_resync_command(instrument, session):
+    server = instrument()
+    line = session(server.address)
+    server.faults.extend(["dropped", ("late", 0.25), ("late", 0.25)])
+    with pytest.raises(SessionTimeout):
+        line.query("Q1?")
+    assert [line.query(f"Q{k}?") for k in (2, 3)] == ["<2>", "<3>"]
+    assert server.commands == ["Q1?", "*IDN?", "*IDN?", "Q2?", "Q3?"]
+
+
+def test_the_resync_command_answered_twice(instrument, session):
+    server = instrument()
+    line = session(server.address)
+    server.faults.extend(["cut", ("again", 0.005)])
+    with pytest.raises(InstrumentError):
+        line.ask("Q1?", own_number)
+    assert line.query("Q2?") == "<2>"
+
+
+def test_an_interrupted_query_leaves_no_answer_behind(instrument, session, monkeypatch):
+    line = session(instrument().address)
+    with monkeypatch.context() as patch:
+        patch.setattr(line._exchange._line, "message", lambda limit_s: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            line.query("Q1?")
+    in_threads(lambda: check(line, 2))
+
+
 def test_an_echo_is_known_at_once(instrument, session):
     server = instrument()
     line = session(server.address, resync=("ECHO {n}", "{n}"))

@@ -107,6 +107,14 @@ class TestALab:
         second.close()
         assert lab.clock().now_s() == 1.0
 
+    def test_is_not_taken_for_another_one_at_the_same_port(self, lab: Lab) -> None:
+        place, _, name = lab.control.partition("/")
+        assert len(name) == 8
+        with pytest.raises(InstrumentError, match="is gone"):
+            Lab.connect(f"{place}/{name[::-1] if name[::-1] != name else 'other'}")
+        with pytest.raises(InstrumentError, match="is gone"):
+            Lab.connect(place)
+
     def test_refuses_in_a_sentence(self, lab: Lab) -> None:
         with pytest.raises(InstrumentError, match=r"refuses: .* did you mean 'now'"):
             lab.ask("no")

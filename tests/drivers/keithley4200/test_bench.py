@@ -65,7 +65,9 @@ def test_what_is_refused_sends_not_one_byte(
 def test_a_check_sends_not_one_byte(resistor: Site) -> None:
     before = resistor.bytes_so_far()
     resistor.bench.check(point(1.0))
-    resistor.bench.check(staircase([0.1], dwell_s=1e-3, aperture_s=20e-3).demanding(regulated=True))
+    resistor.bench.check(
+        staircase([0.1], dwell_s=1e-3, aperture_s=20e-3).demanding(regulated=True)
+    )
     assert resistor.bytes_so_far() == before
 
 
@@ -84,6 +86,13 @@ def test_a_pulse_comes_out_as_programmed(resistor: Site) -> None:
     assert np.interp(wanted_s, corners, levels) == pytest.approx(wanted_v, abs=1e-5)
 
 
+def test_a_reading_is_timed_at_the_end_of_its_window(resistor: Site) -> None:
+    program = pulse(0.5, high_s=1e-3, measured=True) + read(0.1, count=3) * 4
+    begin_s = resistor.bench.clock.now_s()
+    readings = resistor.bench.apply(program)
+    assert readings.time_s - begin_s == pytest.approx(program.timeline.time_s, rel=1e-9)
+
+
 def test_a_resistor_reads_as_one_in_pulses_and_reads(resistor: Site) -> None:
     readings = resistor.bench.apply(
         pulse(0.9, high_s=20e-6, measured=True) + read(0.2, zero=True) + read(-0.2)
@@ -95,9 +104,7 @@ def test_a_resistor_reads_as_one_in_pulses_and_reads(resistor: Site) -> None:
 
 
 @pytest.mark.parametrize("limit_a", [100e-9, 150e-9, 1e-6, 9e-6, 11e-6, 100e-6])
-def test_the_smallest_range_that_holds_the_limit_is_taken(
-    resistor: Site, limit_a: float
-) -> None:
+def test_the_smallest_range_that_holds_the_limit_is_taken(resistor: Site, limit_a: float) -> None:
     program = read(0.1).demanding(current_limit_a=limit_a)
     resistor.bench.apply(program)
     (told,) = [text for text in resistor.sent() if ":MEASURE:RANGE" in text]
@@ -264,9 +271,7 @@ def test_an_open_circuit_is_not_an_open_interlock(site: Make) -> None:
     ],
     ids=["version", "no PMU", "no SMU"],
 )
-def test_an_unfit_instrument_is_refused(
-    site: Make, options: dict[str, object], why: str
-) -> None:
+def test_an_unfit_instrument_is_refused(site: Make, options: dict[str, object], why: str) -> None:
     place = site(options=options, is_open=False)
     with pytest.raises(InstrumentError, match=why):
         place.bench.open()

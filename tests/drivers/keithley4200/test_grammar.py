@@ -86,7 +86,16 @@ def test_rows_too_many_or_too_few_are_refused(lines: list[str], count: int) -> N
 
 @pytest.mark.parametrize(
     "foreign",
-    ["ACK", "", "0", "1", "KEITHLEY INSTRUMENTS,KI4200A,1442736,V1.13", VALUES, ROW[1:], ROW + ";"],
+    [
+        "ACK",
+        "",
+        "0",
+        "1",
+        "KEITHLEY INSTRUMENTS,KI4200A,1442736,V1.13",
+        VALUES,
+        ROW[1:],
+        ROW + ";",
+    ],
 )
 def test_the_answer_to_another_command_is_no_row(foreign: str) -> None:
     if foreign == ROW[1:]:  # ".00788628": a number needs its first digit
@@ -134,7 +143,8 @@ def test_flags_other_than_normal_and_compliance_are_refused(letter: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"), [("0.1,0.2", [0.1, 0.2]), ("N 16.677E-03,N 1.0000E+00", [16.677e-3, 1])]
+    ("answer", "expected"),
+    [("0.1,0.2", [0.1, 0.2]), ("N 16.677E-03,N 1.0000E+00", [16.677e-3, 1])],
 )
 def test_times_come_with_or_without_letters(answer: str, expected: list[float]) -> None:
     found = grammar.parse_numbers(answer, "DO 'CH1T'", count=2)

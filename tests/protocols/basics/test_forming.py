@@ -88,7 +88,7 @@ def test_pulses_stop_when_a_read_finds_the_cell_formed(
     assert ohms[-1] < 1e6
     (one,) = protocol.summarise(table).figures["cells"]
     assert one["forming_v"] == levels_v[-1]
-    assert one["pulses"] == len(levels_v)
+    assert one["attempts"] == len(levels_v)
     assert np.abs(table["current_a"]).max() <= 50e-6 * (1 + 1e-9)
 
 
@@ -126,15 +126,17 @@ def test_a_limit_that_ends_the_sweep_before_the_cell_forms_is_no_forming(fresh: 
     assert table["source_v"].max() < CLOSES_V
 
 
+@pytest.mark.parametrize("method", ["sweep", "pulses"])
 def test_a_cell_that_conducts_already_is_read_and_left_alone(
-    fresh: Fresh, measured: Measure
+    fresh: Fresh, measured: Measure, tmp_path: Path, method: str
 ) -> None:
     bench = fresh(overrides={"device.parameters.initial_gap_m": "0.5e-9"})
-    protocol = forming(bench)
+    protocol = forming(bench, method=method)
     table = measured(protocol, bench)
     assert table["kind"].tolist() == ["read"]
     assert bench.ledger.own["pulses"].sum() == 0
     assert protocol.done(table) == 1
+    assert protocol.picture(table, "", tmp_path / "forming.png") == []
 
 
 @pytest.mark.parametrize("method", ["sweep", "pulses"])
@@ -192,7 +194,7 @@ def test_after_a_seam_an_unfinished_cell_is_read_before_it_is_stressed(fresh: Fr
 
 
 def test_after_a_seam_the_last_read_is_not_trusted(fresh: Fresh) -> None:
-    """The third of eight pulses was read as not formed; the cell is read again, then the fourth."""
+    """The third pulse was read as not formed; the cell is read again, then gets the fourth."""
     bench = fresh()
     protocol = forming(bench, method="pulses", step_v=0.5)
     with bench:

@@ -182,7 +182,7 @@ def test_a_resistor_switches_never(measured: Measure) -> None:
         assert summary.figures[half]["switched"] == 0
         assert np.isnan(summary.figures[half]["voltage_v"]["median"])
         assert summary.figures[half]["not_switched_ohm"] == pytest.approx(10e3)
-    assert "0 of 6 half sweeps switched, the others stayed at 10 kohm" in "\n".join(summary.lines)
+    assert "0 of 6 half sweeps switched, the rest stayed at 10 kohm" in "\n".join(summary.lines)
     assert table["voltage_v"] / table["current_a"] == pytest.approx(10e3)
 
 

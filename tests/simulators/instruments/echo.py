@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,8 @@ class Echo(VirtualInstrument):
                 return str(self.interlock_open).encode()
             case [b"options"]:
                 return json.dumps(self.options).encode()
+            case [b"path"]:
+                return json.dumps(sys.path).encode()
             case [b"time"]:
                 return repr(self.lab.now_s()).encode()
             case [b"big", count]:
@@ -113,7 +116,7 @@ class Client:
 
     def __init__(self, address: str, end: bytes = b"\0") -> None:
         parts = address.replace("TCPIP::", "").replace("::SOCKET", "").replace("::", ":")
-        host, port = parts.split(":")
+        host, port = parts.partition("/")[0].split(":")
         self.socket = socket.create_connection((host, int(port)), PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._end = end
