@@ -22,7 +22,7 @@ FILE = "checks.jsonl"
 CONTACT_V = 50e-3
 """Largest voltage at which a contact is looked for (V)."""
 
-COUNT = 8
+COUNT = 64
 SETTLE_S = 1e-3
 APERTURE_S = 1e-3
 
@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     voltage_v, current_a : float
-        Mean of the readings (V, A).
+        Mean of the readings (V, A); but for "zero" less what 0 V reads.
     noise_a : float
         Their standard deviation (A).
     """
@@ -62,7 +62,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         """Say it in one line."""
         current = (
             f"{format_quantity(self.current_a, 'A', 3)} "
-            f"(sigma {format_quantity(self.noise_a, 'A', 2)})"
+            f"(sigma {format_quantity(self.noise_a, 'A', 3)})"
         )
         if self.look == "zero":
             return f"0 V reads {format_quantity(self.voltage_v, 'V', 3)} and {current}"
@@ -73,19 +73,25 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def program_of(look: Look, bench: Bench) -> Program:
     """Build the program of a look; a contact is looked for within the read limits."""
     limits = bench.limits.read
-    level_v = {
-        "zero": 0.0,
+    levels_v = {
         "open": limits.positive_v or limits.negative_v,
         "contact": min(CONTACT_V, limits.positive_v) or max(-CONTACT_V, limits.negative_v),
-    }[look]
-    return read(level_v, settle_s=SETTLE_S, aperture_s=APERTURE_S, count=COUNT)
+    }
+    at_zero = read(0.0, settle_s=SETTLE_S, aperture_s=APERTURE_S, count=COUNT)
+    if look == "zero":
+        return at_zero
+    at_level = read(levels_v[look], settle_s=SETTLE_S, aperture_s=APERTURE_S, count=COUNT)
+    return at_zero + at_level
 
 
 def find(look: Look, bench: Bench) -> Finding:
     """Look at an open bench; tells the cell with the largest current."""
     readings: Readings = bench.apply(program_of(look, bench))
-    worst = int(np.abs(readings.current_a.mean(axis=0)).argmax())
-    current_a = readings.current_a[:, worst]
+    current_a, voltage_v = readings.current_a, readings.voltage_v
+    if look != "zero":
+        current_a = current_a[COUNT:] - current_a[:COUNT].mean(axis=0)
+        voltage_v = voltage_v[COUNT:] - voltage_v[:COUNT].mean(axis=0)
+    worst = int(np.abs(current_a.mean(axis=0)).argmax())
     return Finding(
         when_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         bench=bench.name,
@@ -93,10 +99,10 @@ def find(look: Look, bench: Bench) -> Finding:
         device=bench.sample.device,
         identity=bench.identity(),
         look=look,
-        source_v=float(readings.source_v[0, worst]),
-        voltage_v=float(readings.voltage_v[:, worst].mean()),
-        current_a=float(current_a.mean()),
-        noise_a=float(current_a.std()),
+        source_v=float(readings.source_v[-1, worst]),
+        voltage_v=float(voltage_v[:, worst].mean()),
+        current_a=float(current_a[:, worst].mean()),
+        noise_a=float(current_a[:, worst].std()),
     )
 
 

@@ -38,7 +38,7 @@ LEAST_LIMIT_A, MOST_LIMIT_A = 100e-9, 100e-3
 RANGES_A = (100e-9, 1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 100e-3)
 """Its current ranges (A)."""
 UNEVEN_S = 100e-6
-"""How much the delays of the steps may differ (s): an SMU's own edges take as long."""
+"""Longest edge, and how much the delays of the steps may differ (s): an SMU has edges of its own."""
 EXPANDED = 65_536
 """Segments that a staircase of 4096 levels may have at most, repeats included."""
 
@@ -114,13 +114,20 @@ def _staircase(program: Program) -> tuple[Floats, float, float]:
     duration_s, start_v, stop_v = (values[order, 0] for values in columns)
     look = program.look[order] > 0
     last = np.flatnonzero(look)
-    step: NDArray[np.int64] = np.cumsum(look) - look  # which step each segment belongs to; after the last: the end
+    # which step each segment belongs to; what comes after the last look has a number of its own
+    step: NDArray[np.int64] = np.cumsum(look) - look
     first = np.concatenate(([0], last[:-1] + 1))
     flat = start_v == stop_v
     opening = np.zeros(len(order), bool)
     opening[first] = True
     tail: NDArray[np.bool_] = step == len(last)
-    even = (flat | opening | tail).all() and flat[last].all() and tail.sum() <= 1
+    edge = ~flat | tail
+    even = (
+        not (edge & ~(opening | tail)).any()
+        and flat[last].all()
+        and tail.sum() <= 1
+        and duration_s[edge].max(initial=0.0) <= UNEVEN_S
+    )
     before_s = np.bincount(step[~look & ~tail], duration_s[~look & ~tail], len(last))
     measured_s = duration_s[last]
     if not even or np.ptp(before_s) > UNEVEN_S or np.ptp(measured_s) > 1e-9:
@@ -143,8 +150,8 @@ def _expanded(program: Program) -> NDArray[np.int64]:
 def _no_staircase() -> NotSupported:
     return NotSupported(
         "a program with a regulated current limit is played by the SMU, which plays staircases of "
-        f"up to {LEVELS} steps: on each an edge, a dwell and one measured segment, as long on all "
-        "of them"
+        f"up to {LEVELS} steps: on each an edge of up to {format_quantity(UNEVEN_S, 's')}, a dwell "
+        "and one measured segment, as long on all of them"
     )
 
 

@@ -15,7 +15,7 @@ from hil.cli.console import RUNS, Console, confirm, show_bench, worst_case
 from hil.cli.instruments import lab_of, virtual_option
 from hil.cli.probe import Quantity
 from hil.config import NamedBench, find_bench
-from hil.errors import CellFault, InstrumentError
+from hil.errors import CellFault, ConfigError, InstrumentError
 from hil.hold import at_bench, recall_stress
 from hil.program import Phase
 from hil.runner import choose_seed
@@ -27,6 +27,9 @@ OPEN_OHM, SHORT_OHM = 1e9, 10.0
 
 RESISTOR_TOLERANCE = 0.05
 """How near a stated resistor must be measured before the contract is run on it (relative)."""
+
+LARGEST_TOLERANCE = 0.5
+"""Above this a read says too little for the contract to mean anything (relative)."""
 
 
 @click.command(epilog="Example: hil check tiox --contact")
@@ -87,7 +90,8 @@ def check(
         identity, found = _look(console, bench, wanted, out, lifted=lifted)
         if contract and resistor_ohm is not None:
             _refuse_other_resistor(found[-1], resistor_ohm)
-            _run_contract(console, named, seed, lab, out, resistor_ohm)
+            tolerance = _tolerance(bench, found[0], resistor_ohm)
+            _run_contract(console, named, seed, lab, out, resistor_ohm, tolerance)
     console.line(f"bench {bench.name} is at 0 V and off")
     console.result(_figures(bench, identity, found))
     fault = checks.contact_fault(found[-1], open_ohm=OPEN_OHM, short_ohm=SHORT_OHM)
@@ -140,8 +144,27 @@ def _refuse_other_resistor(found: Finding, stated_ohm: float) -> None:
         )
 
 
+def _tolerance(bench: Bench, zero: Finding, ohm: float) -> float:
+    """Tell how well one read of the contract can measure the resistor, from what 0 V reads."""
+    read_v = bench.limits.read.positive_v / 2
+    error_a = abs(zero.current_a) + 5 * zero.noise_a
+    tolerance = RESISTOR_TOLERANCE + abs(zero.voltage_v) / read_v + error_a * ohm / read_v
+    if tolerance > LARGEST_TOLERANCE:
+        raise ConfigError(
+            f"a read at {format_quantity(read_v, 'V')} tells {format_quantity(ohm, 'ohm')} to "
+            f"{tolerance:.0%} only; lower limits.read.current_a or take a smaller resistor"
+        )
+    return tolerance
+
+
 def _run_contract(
-    console: Console, named: NamedBench, seed: int, lab: Lab | None, out: Path, ohm: float
+    console: Console,
+    named: NamedBench,
+    seed: int,
+    lab: Lab | None,
+    out: Path,
+    ohm: float,
+    tolerance: float,
 ) -> None:
     from hil.testing.on_bench import Stated, run_contract
 
@@ -151,9 +174,9 @@ def _run_contract(
         with at_bench(bench, out, "contract", at_once=True, log=out / "guard.log"):
             yield bench
 
-    console.line("contract on the resistor, a test at a time")
+    console.line(f"contract on the resistor, measured to {tolerance:.0%}, a test at a time")
     with redirect_stdout(sys.stderr if console.json else sys.stdout):
-        kept = run_contract(Stated(held, ohm, RESISTOR_TOLERANCE))
+        kept = run_contract(Stated(held, ohm, tolerance))
     if not kept:
         raise InstrumentError("the bench does not keep its contract; what failed stands above")
 

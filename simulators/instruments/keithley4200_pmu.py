@@ -97,10 +97,8 @@ class Pmu:
         do = self._COMMANDS.get(word)
         if do is None or not self.channels:
             raise Refused(-992 if do is None else -988)
-        if self.running and not (
-            word in ("TEST:STATUS?", "ABORT")
-            or (word == "OUTPUT:STATE" and arguments[1:] == ["0"])
-        ):
+        switching_off = word == "OUTPUT:STATE" and arguments[1:] == ["0"]
+        if self.running and not (switching_off or word in ("TEST:STATUS?", "ABORT")):
             raise Refused(-980)
         told: str | None = do(self, arguments)
         return told

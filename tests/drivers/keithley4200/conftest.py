@@ -8,24 +8,26 @@ import pytest
 
 from hil.config import NamedBench, find_bench
 from hil.drivers.keithley4200.bench import Keithley4200Bench
-from hil.drivers.keithley4200.bench_file import INSTRUMENT, Keithley4200File
+from hil.drivers.keithley4200.bench_file import INSTRUMENT
 from hil.errors import InstrumentError
-from hil.virtual import Lab
+from hil.virtual import Lab, LabPlan
 
 RESISTOR = {"virtual.model": "resistor", "virtual.parameters.resistance_ohm": "10000.0"}
 IDEAL = {**RESISTOR, "virtual.ideal": "true"}
 
 
 class Site:
-    """A bench and its lab."""
+    """A bench and its lab; what was before it in the logs is left out."""
 
     def __init__(self, lab: Lab, bench: Keithley4200Bench) -> None:
         self.lab = lab
         self.bench = bench
+        self._first_byte = self.bytes_so_far()
+        self._first_event = len(self.lab.ask("terminals 0"))
 
-    def sent(self, begin: int = 0) -> list[str]:
+    def sent(self, begin: int | None = None) -> list[str]:
         """Every command that went to the instrument, from entry *begin* on."""
-        log = self.lab.ask(f"bytes {begin}")
+        log = self.lab.ask(f"bytes {self._first_byte if begin is None else begin}")
         return [text.rstrip("\0") for *_, way, text in log if way == "in"]
 
     def bytes_so_far(self) -> int:
@@ -34,7 +36,8 @@ class Site:
 
     def terminals(self, kind: str) -> list[dict[str, Any]]:
         """What happened at the ports."""
-        return [event for event in self.lab.ask("terminals 0") if event["kind"] == kind]
+        events = self.lab.ask(f"terminals {self._first_event}")
+        return [event for event in events if event["kind"] == kind]
 
     def fault(self, what: str, settings: str = "") -> None:
         """Let something go wrong with the next answer."""
@@ -42,39 +45,68 @@ class Site:
         self.lab.ask(f"fault {kind} {INSTRUMENT} {rest} {settings}".strip())
 
 
-def settled(overrides: dict[str, str]) -> NamedBench:
+def named(overrides: dict[str, str]) -> NamedBench:
     """The shipped bench file with other values."""
     return find_bench("keithley4200", overrides)
 
 
+def plan_of(bench: NamedBench, options: dict[str, Any] | None = None) -> LabPlan:
+    """The lab for a bench, its instrument built in another way."""
+    plan = bench.file.counterpart(1)
+    plan.instruments[INSTRUMENT].options.update(options or {})
+    return plan
+
+
+def placed(bench: NamedBench, lab: Lab) -> Site:
+    """A bench in a lab, not yet open."""
+    built = bench.build(1, lab)
+    assert isinstance(built, Keithley4200Bench)
+    return Site(lab, built)
+
+
+def closed(place: Site) -> None:
+    """Close a bench whose line a test may have cut."""
+    with contextlib.suppress(InstrumentError):
+        place.bench.close()
+
+
+@pytest.fixture(scope="module")
+def resistors_lab() -> Iterator[Lab]:
+    """A lab with a resistor of 10 kohm and ideal meters, for a whole module."""
+    with Lab.start(plan_of(named(IDEAL))) as lab:
+        yield lab
+
+
+@pytest.fixture
+def resistor(resistors_lab: Lab) -> Iterator[Site]:
+    """An open bench on a resistor."""
+    place = placed(named(IDEAL), resistors_lab)
+    place.bench.open()
+    yield place
+    resistors_lab.ask("faults clear")
+    resistors_lab.ask(f"interlock {INSTRUMENT} closed")
+    closed(place)
+
+
 @pytest.fixture
 def site() -> Iterator[Callable[..., Site]]:
-    """Make a site with an open bench; the lab ends with the test."""
-    labs: list[Lab] = []
-    benches: list[Keithley4200Bench] = []
+    """Make a site with a lab of its own, which ends with the test."""
+    places: list[Site] = []
 
     def make(
-        overrides: dict[str, str] | None = None,
+        overrides: dict[str, str],
         *,
         options: dict[str, Any] | None = None,
         is_open: bool = True,
     ) -> Site:
-        named = settled(IDEAL if overrides is None else overrides)
-        assert isinstance(named.file, Keithley4200File)
-        plan = named.file.counterpart(1)
-        plan.instruments[INSTRUMENT].options.update(options or {})
-        lab = Lab.start(plan)
-        labs.append(lab)
-        bench = named.build(1, lab, forming=True)
-        assert isinstance(bench, Keithley4200Bench)
-        benches.append(bench)
+        bench = named(overrides)
+        place = placed(bench, Lab.start(plan_of(bench, options)))
+        places.append(place)
         if is_open:
-            bench.open()
-        return Site(lab, bench)
+            place.bench.open()
+        return place
 
     yield make
-    for bench in benches:
-        with contextlib.suppress(InstrumentError):  # a test may have cut the line
-            bench.close()
-    for lab in labs:
-        lab.stop()
+    for place in places:
+        closed(place)
+        place.lab.stop()

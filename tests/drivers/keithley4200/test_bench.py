@@ -1,7 +1,7 @@
 """The bench on the virtual 4200A: the contract, and what only this bench does."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,15 +22,8 @@ class TestContract(BenchContract):
     tolerance = 2e-3  # the resolution of 10 uA in the range 100 uA, and of 0.1 V in 10 V
 
     @pytest.fixture
-    def bench(self, site: Make) -> Iterator[Bench]:
-        bench = site().bench
-        yield bench
-        bench.close()
-
-
-@pytest.fixture
-def resistor(site: Make) -> Site:
-    return site()
+    def bench(self, resistor: Site) -> Bench:
+        return resistor.bench
 
 
 def point(level_v: float) -> Program:
@@ -272,7 +265,7 @@ def test_an_open_circuit_is_not_an_open_interlock(site: Make) -> None:
     ids=["version", "no PMU", "no SMU"],
 )
 def test_an_unfit_instrument_is_refused(site: Make, options: dict[str, object], why: str) -> None:
-    place = site(options=options, is_open=False)
+    place = site(IDEAL, options=options, is_open=False)
     with pytest.raises(InstrumentError, match=why):
         place.bench.open()
     assert not place.terminals("waveform")
@@ -281,7 +274,7 @@ def test_an_unfit_instrument_is_refused(site: Make, options: dict[str, object], 
 def test_without_kxci_it_says_what_to_start(site: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    place = site(is_open=False)
+    place = site(IDEAL, is_open=False)
     place.bench._address = f"TCPIP::127.0.0.1::{port}::SOCKET"
     with pytest.raises(InstrumentError, match="start KXCI on the 4200A"):
         place.bench.open()

@@ -1,7 +1,5 @@
 """The instrument's own class on the virtual 4200A: pymeasure's part, errors, long sequences."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -9,13 +7,6 @@ from hil.drivers.keithley4200.instrument import Keithley4200A
 from hil.errors import ConfigError, InstrumentError
 from hil.program import read, staircase
 from tests.drivers.keithley4200.conftest import Site
-
-Make = Callable[..., Site]
-
-
-@pytest.fixture
-def resistor(site: Make) -> Site:
-    return site()
 
 
 def of(place: Site) -> Keithley4200A:
@@ -73,10 +64,8 @@ def test_no_command_has_an_argument_that_is_too_long(resistor: Site) -> None:
             assert len(argument) <= 12
 
 
-def test_the_rpm_of_channel_1_may_be_left_out_of_the_options(site: Make) -> None:
-    place = site(is_open=False)
-    place.bench.open()
-    instrument = of(place)
+def test_the_rpm_of_channel_1_may_be_left_out_of_the_options(resistor: Site) -> None:
+    instrument = of(resistor)
     instrument._options = ("SMU1", "PMU1RPM1-2")
     instrument.refuse_unfit(1)
     with pytest.raises(InstrumentError, match="SMU2"):

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from hil.errors import InstrumentError
 from hil.program import Program, pulse, read, staircase, wait
 from tests.drivers.keithley4200.conftest import Site
 
-Make = Callable[..., Site]
-
 PATIENCE_S = 0.2
 POINT = pulse(0.5, high_s=500e-9) + wait(100e-6) + read(0.1)
 OTHER = read(0.2) + read(0.2)
@@ -23,11 +20,9 @@ SWEEP = staircase([0.1, 0.2], dwell_s=1e-3, aperture_s=20e-3).demanding(
 )
 
 
-@pytest.fixture
-def resistor(site: Make) -> Site:
-    place = site()
-    impatient(place)
-    return place
+@pytest.fixture(autouse=True)
+def quick(resistor: Site) -> None:
+    impatient(resistor)
 
 
 def impatient(place: Site) -> Keithley4200A:

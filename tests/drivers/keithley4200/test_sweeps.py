@@ -62,9 +62,11 @@ def uneven(column: int, factor: float) -> Program:
         uneven(4, 1.2),
         uneven(5, 1.01),
         pulse(1.0, high_s=1e-3) * 10**9 + read(0.1),
+        staircase([0.1, 0.2], dwell_s=1e-3, aperture_s=20e-3, edge_s=1e-3),
     ],
     ids=[
         "pulse", "wait", "too many", "rest", "lead", "uneven dwell", "uneven aperture", "endless",
+        "slow edges",
     ],
 )  # fmt: skip
 def test_what_is_no_staircase_is_refused(program: Program) -> None:

@@ -237,6 +237,11 @@ class TestRunning:
         bare.tell(":PMU:RPM:CONFIGURE PMU1-2, 0")
         for name, values in (("TIME", "1e-6,1e-3,1e-6"), ("STARTV", "0,0,0"), ("STOPV", "0,0,0")):
             bare.tell(f":PMU:SARB:SEQ:{name} 2,1,{values}")
+        bare.tell(
+            ":PMU:SARB:SEQ:MEAS:TYPE 2,1,0,1,0",
+            ":PMU:SARB:SEQ:MEAS:STOP 2,1,0,1e-3,0",
+            ":PMU:SARB:SEQ:MEAS:START 2,1,0,0,0",
+        )
         bare.tell(":PMU:SARB:WFM:SEQ:LIST 2,1,1", ":PMU:OUTPUT:STATE 2,1")
         assert executed(bare, "1,1") == 0
         bare.sleep(0.5e-3)
@@ -244,6 +249,7 @@ class TestRunning:
         bare.sleep(1e-3)
         assert bare.ask(":PMU:TEST:STATUS?") == "0"
         assert {event.source for event in bare.events("waveform")} == {"PMU1-1", "PMU1-2"}
+        assert [row[3] for row in bare.rows(2)] == [0x01010052]
 
 
 class TestMeters:

@@ -67,6 +67,7 @@ def test_an_average_is_one_row_of_a_burst(bare: Bare) -> None:
     rows = play(bare, ":PMU:MEASURE:MODE 3", ":PMU:PULSE:BURST:COUNT 100")
     assert len(rows) == 1
     assert rows[0][0] == pytest.approx(DIVIDED, abs=2e-4)
+    assert rows[0][2] == pytest.approx(1.4e-6 + 0.9 * 1.5e-6)  # of the first pulse
 
 
 def test_a_sweep_has_a_row_for_each_amplitude(bare: Bare) -> None:
