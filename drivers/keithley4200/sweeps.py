@@ -38,7 +38,7 @@ LEAST_LIMIT_A, MOST_LIMIT_A = 100e-9, 100e-3
 RANGES_A = (100e-9, 1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 100e-3)
 """Its current ranges (A)."""
 UNEVEN_S = 100e-6
-"""Longest edge, and how much the delays of the steps may differ (s): an SMU has edges of its own."""
+"""Longest edge, and how much the delays of the steps may differ (s): an SMU has its own edges."""
 EXPANDED = 65_536
 """Segments that a staircase of 4096 levels may have at most, repeats included."""
 
@@ -150,8 +150,8 @@ def _expanded(program: Program) -> NDArray[np.int64]:
 def _no_staircase() -> NotSupported:
     return NotSupported(
         "a program with a regulated current limit is played by the SMU, which plays staircases of "
-        f"up to {LEVELS} steps: on each an edge of up to {format_quantity(UNEVEN_S, 's')}, a dwell "
-        "and one measured segment, as long on all of them"
+        f"up to {LEVELS} steps: on each an edge of up to {format_quantity(UNEVEN_S, 's')}, a "
+        "dwell and one measured segment, as long on all of them"
     )
 
 
