@@ -1,30 +1,39 @@
-"""What the wire costs: a query through the session, beside pyvisa-py's own.
+"""What the wire costs: a query beside pyvisa-py's own, a pulse and read through the 4200A.
 
     python benchmarks/wire.py [--quick] [--json FILE]
 
 Prints the machine, then a line a figure: median, range, goal. The server is a process of its own
 and does nothing but answer; the ways to ask it take turns in one run, so that a busy machine is
-busy for all of them.
+busy for all of them. Then the driver of the 4200A plays to its virtual counterpart, in a process
+of its own too: programs of one pulse and one read whose waveforms the instrument knows, errors
+checked, and trains of 500 in random order. What the virtual instrument computes is in these times.
 """
 
 import argparse
 import contextlib
 import json
+import operator
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import reduce
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pymeasure.instruments
 import pyvisa
 from machine import Figure, machine
 
+from hil.config import find_bench
 from hil.drivers.numbers import exact
 from hil.drivers.session import Session
+from hil.program import pulse, read, wait
+from hil.virtual import Lab
 
 COMMAND = "*IDN?"
 PACKAGES = ("pymeasure", "pyvisa", "pyvisa-py")
@@ -141,6 +150,35 @@ def queries(runs: int, times: int) -> Iterator[Figure]:
     yield Figure("Session.query less pyvisa-py query, CPU", "us", "<= 30", own)
 
 
+VOLTAGES_V = (-1.8, -1.65, -1.5, -1.35, 1.35, 1.5, 1.65, 1.8)
+
+
+def keithley4200(runs: int, times: int, train: int = 500) -> Iterator[Figure]:
+    """Play pulses with reads through driver, socket and virtual instrument."""
+    named = find_bench("keithley4200", {"virtual.ideal": "true", "limits.read.current_a": "10uA"})
+    points = [pulse(v, high_s=500e-9) + wait(100e-6) + read(0.1) for v in VOLTAGES_V]
+    rng = np.random.default_rng(1)
+    with Lab.start(named.file.counterpart(1)) as lab, named.build(1, lab) as bench:
+        one, listed, known = [], [], []
+        for point in points:
+            bench.apply(point)
+        for _ in range(runs):
+            start_s = time.perf_counter()
+            for k in range(times):
+                bench.apply(points[k % len(points)])
+            one.append(1e6 * (time.perf_counter() - start_s) / times)
+        for _ in range(runs):
+            chosen = [points[k] for k in rng.integers(len(points), size=train)]
+            program = reduce(operator.add, chosen)
+            for kept in (listed, known):
+                start_s = time.perf_counter()
+                bench.apply(program)
+                kept.append(1e6 * (time.perf_counter() - start_s) / train)
+    yield Figure("4200A: pulse and read, one program", "us", "<= 600", one)
+    yield Figure(f"4200A: a point in a new train of {train}", "us", "<= 60", listed)
+    yield Figure(f"4200A: a point in the same train again of {train}", "us", "<= 60", known)
+
+
 def exact_us(runs: int) -> Figure:
     """Write numbers as a program has them."""
     values = [k * 1.7e-3 for k in range(-500, 500)] + [k * 10e-9 for k in range(2, 1002)]
@@ -157,13 +195,16 @@ def exact_us(runs: int) -> Figure:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="under 5 s")
+    parser.add_argument("--quick", action="store_true", help="under 10 s")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     print(f"{machine()}, {packages}")
     figures = []
-    for figure in (*queries(5, 10 if options.quick else 100), exact_us(5)):
+    few = options.quick
+    for figure in chain(
+        queries(5, 10 if few else 100), [exact_us(5)], keithley4200(5, 100 if few else 1000)
+    ):
         figures.append(figure)
         print(figure.line(), flush=True)
     if options.json:

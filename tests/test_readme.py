@@ -39,10 +39,10 @@ def test_the_contract_in_contributing_is_python() -> None:
     assert "TestMyBench" in names
 
 
-def test_the_bench_file_in_the_readme_is_the_one_that_ships() -> None:
-    (shown,) = blocks("README.md", "toml")
-    shipped = shipped_benches()["tiox"].read_text(encoding="utf-8")
-    assert tomllib.loads(shown) == tomllib.loads(shipped)
+def test_the_bench_files_in_the_readme_are_those_that_ship() -> None:
+    for shown, name in zip(blocks("README.md", "toml"), ("tiox", "keithley4200"), strict=True):
+        shipped = shipped_benches()[name].read_text(encoding="utf-8")
+        assert tomllib.loads(shown) == tomllib.loads(shipped)
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

@@ -15,9 +15,11 @@ from hil.drivers.keithley4200.grammar import Rows
 from hil.drivers.keithley4200.instrument import Keithley4200A
 from hil.drivers.keithley4200.segments import translated
 from hil.drivers.keithley4200.unconfirmed import (
+    COMPENSATION_OFF,
     POLL_S,
     RPM_SETTLING_S,
     SAMPLE_RATE_HZ,
+    SPOT_MEAN_TIME,
     START_S,
     START_SHARE,
     TIMESTAMP_SLACK_S,
@@ -171,7 +173,7 @@ class Player:
         tell(f":PMU:SOURCE:RANGE {ch},10")
         tell(f":PMU:LOAD {ch},1e6")
         tell(f":PMU:LLEC:CONFIGURE {ch},0")
-        tell(f":PMU:CONNECTION:COMP {ch},0,0")
+        tell(f":PMU:CONNECTION:COMP {ch},{COMPENSATION_OFF}")
         tell(f":PMU:SAMPLE:RATE {exact(SAMPLE_RATE_HZ)}")
         self._instrument.check()
         self._ready = True
@@ -282,8 +284,10 @@ class Player:
                 f"in the range {format_quantity(range_a, 'A')}"
             )
         slack_s = TIMESTAMP_SLACK_S + TIMESTAMP_SLACK_SHARE * execution.ends_s
-        early = rows.time_s < execution.opens_s - slack_s
-        late = rows.time_s > execution.ends_s + slack_s
+        begin, end = SPOT_MEAN_TIME
+        width_s = execution.ends_s - execution.opens_s
+        early = rows.time_s < execution.opens_s + begin * width_s - slack_s
+        late = rows.time_s > execution.opens_s + end * width_s + slack_s
         if (early | late).any():
             worst = int(np.flatnonzero(early | late)[0])
             raise self._foreign(

@@ -15,6 +15,8 @@ from hil.drivers.keithley4200.instrument import BUSY, READY, SYNTAX_ERROR, Keith
 from hil.drivers.keithley4200.pulses import Measured
 from hil.drivers.keithley4200.segments import microvolts
 from hil.drivers.keithley4200.unconfirmed import (
+    AT_LIMIT_SHARE,
+    LONGEST_DELAY_S,
     POLL_S,
     START_S,
     START_SHARE,
@@ -29,8 +31,6 @@ Floats = NDArray[np.float64]
 
 LEVELS = 4096
 """Most levels of a list sweep (VL)."""
-LONGEST_DELAY_S = 6.553
-"""Longest delay before a measurement (DT)."""
 LEAST_PLC, MOST_PLC = 0.01, 10.0
 """A/D aperture in power line cycles (IT4)."""
 LEAST_LIMIT_A, MOST_LIMIT_A = 100e-9, 100e-3
@@ -282,7 +282,7 @@ class Sweeper:
         done, steps = len(current.value), len(sweep.levels_v)
         if done == steps:
             return
-        near = abs(current.value[-1]) >= 0.9 * sweep.limit_a
+        near = abs(current.value[-1]) >= AT_LIMIT_SHARE * sweep.limit_a
         if not sweep.stop_at_limit or not (current.limited[-1] or near):
             self._instrument.suspect("a sweep brought fewer values than it has steps")
             raise InstrumentError(

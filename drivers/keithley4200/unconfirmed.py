@@ -2,6 +2,10 @@
 
 A reading from a real instrument changes one line here. Where an assumption could do harm, the
 driver takes the one that costs time or refuses, never the one that risks the device.
+
+Two more shape the driver and have no line: a wrong command may answer ACK like a good one, so the
+last error is asked for before a voltage is applied and after a test; and no example joins :PMU:
+commands by semicolons, so each goes alone.
 """
 
 MIN_SLEW_V_PER_S = 1.0
@@ -12,9 +16,9 @@ SEQUENCE_SEGMENTS = 2048
 """Most segments of one sequence, filled by :ADD. The LPT manual's seg_arb_sequence says 2048;
 the KXCI manual only says 128 a command."""
 
-SPOT_MEAN_TIME_IN_WINDOW = True
-"""Where the timestamp of a spot mean lies: anywhere in its window is taken, as begin, middle and
-end are all seen in examples; the driver's own time of a reading is the end of the window."""
+SPOT_MEAN_TIME = (0.0, 1.0)
+"""Where in its window the timestamp of a spot mean may lie (share of the window): no page says
+whether it is its begin, middle or end. The driver's own time of a reading is the end."""
 
 OLDEST_PMU_VERSION = (1, 13)
 """First Clarius with :PMU: commands, as the manual's examples say; no list of versions exists."""
@@ -35,16 +39,15 @@ RPM_SETTLING_S = {100e-9: 100e-6, 1e-6: 20e-6, 10e-6: 8e-6, 100e-6: 2e-6}
 SWEEP_STEP_S = 2e-3
 """What a step of a list sweep takes beside its delay and aperture (s); for time left only."""
 
-SHORT_SWEEP_IS_LIMITED = True
-"""After exit on compliance DO gives as many values as were measured, and the last one of them is
-at compliance; whether the C flag is on it is open, so either is taken."""
+LONGEST_DELAY_S = 6.553
+"""Longest delay before a measurement of a sweep (DT, s), as its predecessors had it."""
 
-ACK_ON_ERROR = True
-"""A wrong command answers ACK like a good one, so :ERROR:LAST:GET is asked before anything that
-applies a voltage; if it answers something else, that is an error at once."""
+COMPENSATION_OFF = "0,0"
+"""Arguments of :PMU:CONNECTION:COMP after the channel: short and delay compensation, both off."""
 
-JOINED_PMU_COMMANDS = False
-"""Whether `;` joins :PMU: commands: examples never do, so each goes alone."""
+AT_LIMIT_SHARE = 0.9
+"""After exit on compliance DO gives as many values as were measured. Whether the last one has the
+flag C is open: a current of so much of the compliance counts as well (share)."""
 
 TIMESTAMP_SLACK_S, TIMESTAMP_SLACK_SHARE = 1e-6, 1e-5
 """How far a timestamp of the PMU may be off (s, share); beyond, the data are another test's."""

@@ -21,11 +21,10 @@ from hil.simulators.instruments.keithley4200_run import CURRENT_RANGES_A, EMPTY,
 from hil.simulators.instruments.keithley4200_sarb import ARRAYS, Sequences
 from hil.simulators.instruments.keithley4200_track import Track
 from hil.simulators.instruments.keithley4200_unconfirmed import TOO_MANY_POINTS
-from hil.simulators.instruments.keithley4200_waveform import INSTANT_S
+from hil.simulators.instruments.keithley4200_waveform import INSTANT_S, MOST_POINTS
 from hil.simulators.instruments.kxci import Refused, expect, integer, number, switch, told
 from hil.simulators.instruments.lab import Lab
 
-MOST_POINTS = 65_536
 MOST_POINTS_A_GET = 2048
 
 

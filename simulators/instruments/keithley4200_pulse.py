@@ -14,7 +14,7 @@ from hil.simulators.instruments.keithley4200_run import Data
 from hil.simulators.instruments.keithley4200_sarb import Setup
 from hil.simulators.instruments.keithley4200_track import Track
 from hil.simulators.instruments.keithley4200_unconfirmed import SPOT_MEAN_TIME
-from hil.simulators.instruments.keithley4200_waveform import Block, BlockBuilder, Window
+from hil.simulators.instruments.keithley4200_waveform import Block, BlockBuilder, Window, samples
 from hil.simulators.instruments.kxci import Refused
 
 NONE, SPOT_DISCRETE, WAVEFORM_DISCRETE, SPOT_AVERAGE, WAVEFORM_AVERAGE = range(5)
@@ -148,7 +148,7 @@ class Pulses:
             elif mode in (WAVEFORM_DISCRETE, WAVEFORM_AVERAGE):
                 begin = lasting_s - before_s if kind == "delay" else 0.0
                 end = after_s if kind == "rest" else lasting_s
-                parts = round((end - begin) * setup.rate)
+                parts = samples(end - begin, setup.rate)
                 window = Window(begin, end, parts, waveform=True) if parts else None
             builder.add(lasting_s, start_v, stop_v, window)
         return builder.build()

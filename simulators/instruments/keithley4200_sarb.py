@@ -19,6 +19,7 @@ from hil.simulators.instruments.keithley4200_waveform import (
     BlockBuilder,
     Integers,
     Window,
+    samples,
 )
 from hil.simulators.instruments.kxci import Refused, integer, number
 
@@ -195,5 +196,5 @@ def _window(
         raise Refused(-962)
     end_s = min(end_s, duration_s)
     waveform = kind in (2, 4)
-    parts = max(1, round((end_s - begin_s) * setup.rate)) if waveform else setup.samples
+    parts = max(1, samples(end_s - begin_s, setup.rate)) if waveform else setup.samples
     return Window(begin_s, end_s, parts, waveform)

@@ -89,10 +89,10 @@ class SystemMode:
             self._measure(arguments, now_s)
             return None
         if word == "DO":
-            key = self._key(expect(arguments, 1)[0])
+            key = name(expect(arguments, 1)[0])
             return ",".join(f"{flag} {self._told(v)}" for flag, v in self._readings(key))
         if word == "RD":
-            key = self._key(expect(arguments, 2)[0])
+            key = name(expect(arguments, 2)[0])
             place = integer(arguments[1], 1, MOST_LISTED * MOST_POINTS)
             readings = self._readings(key)
             return self._told(readings[place - 1][1]) if place <= len(readings) else "0"
@@ -101,9 +101,6 @@ class SystemMode:
 
     def _told(self, value: float) -> str:
         return engineering(value, self._panel.integration.digits) if value else "0.0000"
-
-    def _key(self, text: str) -> str:
-        return name(text)
 
     def _readings(self, key: str) -> list[tuple[str, float]]:
         names = [f"CH{number}{letter}" for number in self.setup.channels for letter in "TS"]
@@ -143,10 +140,9 @@ class Sweep:
         self._levels = _levels(setup, self._smus)
         count = len(next(iter(self._levels.values())))
         swept = any(d.function == VAR1 for d in self._channels.values())
-        steps = count if setup.var2 is None or not swept else count // len(setup.var2[1])
         dwell_s = np.full(count, setup.delay_s)
         if swept:
-            dwell_s[::steps] += setup.hold_s
+            dwell_s[:: count // _steps_of(setup)] += setup.hold_s
         else:
             spare_s = setup.interval_s - setup.delay_s - panel.integration.duration_s
             dwell_s[1:] += max(spare_s, 0.0)
@@ -177,8 +173,15 @@ class Sweep:
         return self._stopped or self._next == len(self._ends_s)
 
     def end(self, at_s: float, *, at_once: bool = False) -> None:
-        """Bring the sources to 0 V and off, or leave those without standby where they are."""
+        """Bring the sources to 0 V and off, or leave those without standby where they are.
+
+        At once: also in the middle of a step, whose level was there already.
+        """
+        begun_s = self._start_s + (float(self._ends_s[self._next - 1]) if self._next else 0.0)
+        under_way = self._next < len(self._ends_s) and at_s - begun_s > SMU_EDGE_S
         for number, smu in self._smus.items():
+            if at_once and under_way:
+                smu.force(self._levels[number][self._next], begun_s)
             if at_once or self._system.setup.standby.get(number, AUTO_STANDBY):
                 smu.off(at_s)
 
@@ -217,10 +220,9 @@ def _levels(setup: Setup, smus: dict[int, Smu]) -> dict[int, list[Level]]:
     if len(swept) > 1:
         raise Refused(-948)
     points = swept.pop() if swept else setup.readings
-    stepped = VAR2 in functions.values()
-    if stepped and VAR1 not in functions.values():
+    steps = _steps_of(setup)
+    if VAR2 in functions.values() and VAR1 not in functions.values():
         raise Refused(-953)
-    steps = len(setup.var2[1]) if stepped and setup.var2 is not None else 1
     levels = {}
     for number, (current, values, compliance) in given.items():
         function = functions[number]
@@ -233,6 +235,12 @@ def _levels(setup: Setup, smus: dict[int, Smu]) -> dict[int, list[Level]]:
         smu = smus[number]
         levels[number] = [smu.checked(current, v, compliance) for v in played.tolist()]
     return levels
+
+
+def _steps_of(setup: Setup) -> int:
+    """Count how often the sweep is gone through: once for each step of a stepper."""
+    stepped = any(d.function == VAR2 and d.mode != COMMON for d in setup.channels.values())
+    return len(setup.var2[1]) if stepped and setup.var2 is not None else 1
 
 
 def _source(setup: Setup, number: int, definition: Definition) -> tuple[bool, Floats, float]:

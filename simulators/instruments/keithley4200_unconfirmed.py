@@ -1,7 +1,15 @@
 """What the virtual 4200A-SCS does and no manual at hand says: one line to change for each.
 
 UNCONFIRMED, all of it: values are typical or cautious, and a reading from a real instrument
-replaces them. Each says why it is what it is.
+replaces them. Each says why it is what it is. What is more than a value stands where it is done:
+
+- an error ends its message, what was before it is done (`Keithley4200.handle`);
+- the syntax error bit stays until ``:ERROR:LAST:CLEAR``, ``BC`` or ``*RST`` (`Keithley4200`);
+- ``DO`` of a source's own quantity gives what was measured, not what was programmed (`Sweep`);
+- ``*RST`` and ``:PMU:INIT`` leave the RPMs as they are; INIT sets a fixed range of 10 mA
+  (`Settings`);
+- a list of sequences that does not begin at 0 V jumps there (`Sequences`);
+- the windows of ``:PMU:TIMES:PIV`` are parts of the flat levels (`Pulses`).
 """
 
 WRONG_COMMAND_ANSWER: str | None = "ACK"

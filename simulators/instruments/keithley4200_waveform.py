@@ -8,11 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.simulators.instruments.keithley4200_unconfirmed import TOO_MANY_POINTS
+from hil.simulators.instruments.kxci import Refused
 from hil.simulators.models.model import Floats
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+
+MOST_POINTS = 65_536
+"""What the buffer of a test holds (manual, section 7)."""
 
 INSTANT_S = 1e-9
 """Times nearer than this are the same: sums of them differ in their last digits, and what an
@@ -29,6 +34,14 @@ class Window(NamedTuple):
     stop_s: float
     parts: int
     waveform: bool
+
+
+def samples(length_s: float, rate: float) -> int:
+    """Count the samples of a waveform; raises Refused for more than the buffer holds."""
+    count = round(length_s * rate)
+    if count > MOST_POINTS:
+        raise Refused(TOO_MANY_POINTS)
+    return count
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,7 @@ def measured(place: Site, program: Program) -> None:
     assert readings.conductance_s == pytest.approx(1e-4, rel=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", ["truncated", "cut", "garbled", "duplicated", "dropped", "late seconds=0.3"]
 )

@@ -204,6 +204,21 @@ class TestSweeps:
         assert column(bare, "V1") == pytest.approx([0.1, 0.2] * 3)
         assert column(bare, "V2") == pytest.approx([1, 1, 1.5, 1.5, 2, 2])
 
+    def test_a_stepper_that_nobody_uses_changes_nothing(self) -> None:
+        bare = Bare()
+        sweep(bare, "VL1,1,1e-3,0.1,0.2", "VP 1,0.5,3,1e-3")
+        bare.sleep(1.0)
+        assert column(bare, "V1") == pytest.approx([0.1, 0.2])
+
+    def test_every_step_of_a_stepper_has_its_hold_time(self) -> None:
+        bare = Bare()
+        bare.tell("DE", "CH1,'V1','I1',1,1", "CH2,'V2','I2',1,2", "SS", "VL1,1,1e-3,0.1,0.2",
+                  "VP 1,0.5,2,1e-3", "HT 1", "IT1", "MD;ME1")  # fmt: skip
+        bare.sleep(3.0)
+        step_s = 0.1 * PLC_S
+        ends = [1 + step_s, 1 + 2 * step_s, 2 + 3 * step_s, 2 + 4 * step_s]
+        assert column(bare, "CH1T") == pytest.approx(ends, rel=1e-4)
+
     def test_readings_in_time(self) -> None:
         bare = Bare()
         bare.tell("DE", "CH1,'V1','I1',1,3", "SS", "VC1,0.5,1e-3", "IT1", "SM", "NR 3", "IN 0.1",
@@ -251,7 +266,11 @@ class TestLimits:
         bare.tell("ME4")
         assert bare.ask("SP") == "0"
         assert len(column(bare, "I1")) == 10
-        assert bare.waveform()[1][-1] == 0.0
+        played = [bare.waveform(k) for k in range(len(bare.events("waveform")))]
+        assert sum(times_s[-1] for times_s, _ in played) == pytest.approx(
+            10.5 * STEP_S + unconfirmed.SMU_EDGE_S
+        )
+        assert played[-1][1].tolist() == [pytest.approx(0.1), 0]  # the step under way was there
         bare.sleep(10.0)
         assert len(column(bare, "I1")) == 10
 
