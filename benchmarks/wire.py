@@ -159,7 +159,9 @@ def keithley4200(runs: int, times: int, train: int = 500) -> Iterator[Figure]:
     points = [pulse(v, high_s=500e-9) + wait(100e-6) + read(0.1) for v in VOLTAGES_V]
     rng = np.random.default_rng(1)
     with Lab.start(named.file.counterpart(1)) as lab, named.build(1, lab) as bench:
-        one, listed, known = [], [], []
+        one: list[float] = []
+        listed: list[float] = []
+        known: list[float] = []
         for point in points:
             bench.apply(point)
         for _ in range(runs):

@@ -39,8 +39,8 @@ class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
         model, parameters = resolve(self.device.model, self.device.parameters, folder)
         return msgspec.structs.replace(self, device=Device(model=model, parameters=parameters))
 
-    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:
-        """Make the bench, not yet open; there is nothing of a *lab* in it."""
+    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:  # noqa: ARG002
+        """Make the bench, not yet open; there is nothing of a lab in it."""
         return PhysicsBench(
             name,
             make_model(self.device.model, self.device.parameters),

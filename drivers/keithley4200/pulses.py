@@ -263,14 +263,14 @@ class Player:
         if not self._instrument.is_running():
             return
         deadline_s = self._clock.now_s() + START_S + START_SHARE * duration_s
-        while self._instrument.is_running():
-            if self._clock.now_s() > deadline_s:
-                raise InstrumentError(
-                    f"the PMU is still running {START_S:g} s after a waveform of "
-                    f"{format_quantity(duration_s, 's')}; it was aborted: look at the 4200A's "
-                    "messages"
-                )
+        while self._clock.now_s() <= deadline_s:
             self._clock.sleep(POLL_S)
+            if not self._instrument.is_running():
+                return
+        raise InstrumentError(
+            f"the PMU is still running {START_S:g} s after a waveform of "
+            f"{format_quantity(duration_s, 's')}; it was aborted: look at the 4200A's messages"
+        )
 
     def _refuse_foreign(self, rows: Rows, execution: Execution, range_a: float) -> None:
         """Make sure that the data are this channel's, in this range, of this waveform."""

@@ -43,8 +43,9 @@ class Definition:
 
 @dataclass
 class Setup:
-    """What the pages hold."""
+    """What the pages hold; *smus* are the numbers of those that are built in."""
 
+    smus: Container[int]
     channels: dict[int, Definition] = field(default_factory=dict)
     var1: tuple[bool, Floats, float] | None = None
     """Whether a current, values, compliance."""
@@ -57,13 +58,11 @@ class Setup:
     interval_s: float = 0.0
     wait_s: float = 0.0
     readings: int = 1
-    _smus: Container[int] = ()
 
-    def obey(self, word: str, arguments: list[str], smus: Container[int]) -> None:
+    def obey(self, word: str, arguments: list[str]) -> None:
         """Take a command of the pages DE, SS and SM; raises Refused."""
         if word in ("DM", "LI", "XN", "XT", "YA", "YB"):
             return
-        self._smus = smus
         {
             "CH": self._define, "VR": self._sweep, "IR": self._sweep, "VL": self._list,
             "IL": self._list, "VP": self._step, "IP": self._step, "VC": self._constant,
@@ -73,7 +72,7 @@ class Setup:
 
     def _present(self, text: str) -> int:
         channel = integer(text, 1, 9)
-        if channel not in self._smus:
+        if channel not in self.smus:
             raise Refused(-979)
         return channel
 

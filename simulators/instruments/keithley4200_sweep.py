@@ -53,7 +53,7 @@ class SystemMode:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self.setup = Setup()
+        self.setup = Setup(panel.smus)
         self.measured = Measured()
         self.exit_on_compliance = False
         self._test: Sweep | None = None
@@ -96,7 +96,7 @@ class SystemMode:
             place = integer(arguments[1], 1, MOST_LISTED * MOST_POINTS)
             readings = self._readings(key)
             return self._told(readings[place - 1][1]) if place <= len(readings) else "0"
-        self.setup.obey(word, arguments, self._panel.smus)
+        self.setup.obey(word, arguments)
         return None
 
     def _told(self, value: float) -> str:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ class Watch:
         while not true():
             assert time.monotonic() < until_s, "waited in vain"
             threading.Event().wait(0.005)
+
+    def until_rows(self, enough: int, process: subprocess.Popen[str]) -> None:
+        """Look until so many rows are acknowledged, while the run goes on."""
+        self.until(lambda: self.look() >= enough or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[1]
 
 
 def events_of(lab: Lab) -> list[dict[str, Any]]:
@@ -145,11 +151,9 @@ def test_kills_leave_outputs_off_and_no_row_lost_and_the_run_goes_on_in_the_same
     controls = set()
     cut = 0
     for _ in range(4):
-        enough = watch.seen + rng.randrange(50, 200)
-        watch.until(lambda enough=enough: watch.look() >= enough or process.poll() is not None)
-        assert process.poll() is None, process.communicate()[1]
+        watch.until_rows(watch.seen + rng.randrange(50, 200), process)
         with closing(Lab.connect(watch.control())) as lab:
-            watch.until(lambda lab=lab: is_executing(lab))
+            watch.until(partial(is_executing, lab))
         threading.Event().wait(rng.uniform(0.0, 0.04))
         watch.look()
         gone_wall_s = time.time()

@@ -92,7 +92,8 @@ class Pair:
         protocol = PROTOCOLS.load("jump-table")(**parameters)
         folder = self.folder / f"{which}-{seed}"
         if which != "virtual":
-            runner.start("jump-table", protocol, named, named.build(seed), seed=seed, folder=folder)
+            bench = named.build(seed)
+            runner.start("jump-table", protocol, named, bench, seed=seed, folder=folder)
         else:
             with Lab.start(named.file.counterpart(seed)) as lab:
                 bench = named.build(seed, lab)
@@ -106,12 +107,9 @@ class Pair:
 def _fixed_program() -> Program:
     """Build pulses of both signs, SET and RESET, each with reads after it."""
     look = wait(10e-6) + read(0.1) + read(-0.1, count=2)
-    parts = [look]
+    whole = look
     for voltage_v in (1.2, 1.5, -1.2, 1.8, -1.6, -2.0, 0.7, 1.6):
-        parts.append(pulse(voltage_v, high_s=500e-9) + look)
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole + part
+        whole = whole + pulse(voltage_v, high_s=500e-9) + look
     return whole
 
 
@@ -154,7 +152,8 @@ def test_jump_tables_with_equal_seed_and_meters_are_equal_row_for_row(
     for name in physics:
         one, other = virtual[name], physics[name]
         if name.startswith("time"):
-            assert one - one[0] == pytest.approx(other - other[0], rel=1e-12, abs=1e-9, nan_ok=True)
+            one_s, other_s = one - one[0], other - other[0]
+            assert one_s == pytest.approx(other_s, rel=1e-12, abs=1e-9, nan_ok=True)
         elif one.dtype.kind == "f":
             assert np.array_equal(one, other, equal_nan=True), name
         else:

@@ -41,11 +41,8 @@ def site() -> Iterator[Site]:
 
 def numbers_of(lab: Lab) -> tuple[int, int]:
     """Count the entries of the terminal log and of the byte log so far."""
-    counts = []
-    for log in ("terminals", "bytes"):
-        *_, last = [[-1], *lab.ask(f"{log} 0")]
-        counts.append((last["n"] if isinstance(last, dict) else last[0]) + 1)
-    return counts[0], counts[1]
+    events, messages = lab.ask("terminals 0"), lab.ask("bytes 0")
+    return (events[-1]["n"] + 1 if events else 0), (messages[-1][0] + 1 if messages else 0)
 
 
 def played(segments: Any, units: Any) -> Iterator[tuple[float, float, float]]:
@@ -109,7 +106,7 @@ parts = st.one_of(
 
 @st.composite
 def programs(draw: st.DrawFn) -> Program:
-    whole = draw(parts) * draw(st.integers(1, 3))
+    whole: Program = draw(parts) * draw(st.integers(1, 3))
     for part in draw(st.lists(parts, max_size=4)):
         whole = whole + part * draw(st.integers(1, 3))
     return whole

@@ -17,7 +17,8 @@ from hil.protocols.jump_table.summary import steps_of
 from hil.runner import plan
 from hil.simulators.models import get_model
 from hil.simulators.models.jump_table import JumpTable
-from hil.simulators.physics_bench import PhysicsBench, Readout
+from hil.simulators.physics_bench import PhysicsBench
+from hil.simulators.readout import Readout
 from tests.tiox_published import AT_US, PUBLISHED_US
 
 
