@@ -221,14 +221,14 @@ class Sweeper:
         tell(f"VL{smu},1,{limit},{','.join(exact_list(sweep.levels_v))}")
         tell("HT0")
         tell(f"DT{exact(sweep.delay_s)}")
-        tell("SM")
-        tell("DM2")  # every example has a display list; nobody looks at it
-        tell("LI'V1','I1'")
         tell("RS7")  # all digits
         tell(f"IT4,0,0,{exact(round(cycles, 6))}")
         tell(f"RG{smu},{exact(range_a)}")  # the lowest range is the highest one: no ranging
         tell(f"EC{int(sweep.stop_at_limit)}")
         tell(f"ST{smu},1")  # 0 V and off by itself when the test is over
+        tell("SM")
+        tell("DM2")  # every example has a display list; nobody looks at it
+        tell("LI'V1','I1'")
 
     def _wait_for_end(self, sweep: Sweep) -> None:
         deadline_s = self._clock.now_s() + START_S + START_SHARE * sweep.duration_s

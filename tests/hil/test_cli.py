@@ -590,3 +590,8 @@ def test_hardware_waits_for_a_yes_and_nothing_is_made_without_it(
     assert hil(*command, "--yes").code == 0
     with RunRecord(only(tmp_path / "runs")) as record:
         assert (record.header.kind, record.status) == ("hardware", "finished")
+    told = hil("resume", "last")
+    assert told.code == 130
+    assert "measure W3/D14 now?" in asked[1]
+    assert "worst case" in told.out
+    assert hil("resume", "last", "--yes").code == 0

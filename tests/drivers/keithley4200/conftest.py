@@ -12,7 +12,13 @@ from hil.drivers.keithley4200.bench_file import INSTRUMENT
 from hil.errors import InstrumentError
 from hil.virtual import Lab, LabPlan
 
-RESISTOR = {"virtual.model": "resistor", "virtual.parameters.resistance_ohm": "10000.0"}
+RESISTOR = {
+    "virtual.model": "resistor",
+    "virtual.parameters.resistance_ohm": "10000.0",
+    "limits.read.current_a": "100uA",
+    "limits.switching.current_a": "100uA",
+    "limits.switching.width_s": "10s",
+}
 IDEAL = {**RESISTOR, "virtual.ideal": "true"}
 
 

@@ -57,6 +57,13 @@ def test_only_what_is_wanted_is_measured(bare: Bare) -> None:
     assert play(bare, ":PMU:MEASURE:MODE 0") == []
 
 
+def test_line_effect_compensation_is_only_shown(bare: Bare) -> None:
+    (plain,) = play(bare)
+    (row,) = play(bare, ":PMU:LLEC:CONFIGURE 1,1", ":PMU:CONNECTION:COMP 1,1,0")
+    assert f"{row[3]:08.0f}" == "11010041"
+    assert row[:3] == plain[:3]
+
+
 def test_windows_are_parts_of_the_flat_level(bare: Bare) -> None:
     (row,) = play(bare, ":PMU:TIMES:PIV 1,0.1,0.2")
     assert row[2] == pytest.approx(1.4e-6 + 0.2 * 1.5e-6)

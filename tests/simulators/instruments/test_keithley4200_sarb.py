@@ -40,6 +40,13 @@ class TestRules:
         assert bare.ask(":PMU:TEST:STATUS?") == ("1" if code == 0 else "0")
         assert len(bare.events("output")) == (code == 0)
 
+    def test_a_waveform_of_more_samples_than_the_buffer_holds(self) -> None:
+        bare = arb()
+        bare.define(1, "1e-6,1,1e-6", "0,1,1", "1,1,0", ("0,2,0", "0,0,0", "0,1,0"))
+        assert executed(bare) == unconfirmed.TOO_MANY_POINTS
+        bare.tell(":PMU:SAMPLE:RATE 1e4")
+        assert executed(bare) == 0
+
     def test_the_large_range_is_slower_and_goes_further(self) -> None:
         bare = arb()
         bare.tell(":PMU:SOURCE:RANGE 1,40")

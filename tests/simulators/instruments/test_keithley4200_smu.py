@@ -135,3 +135,20 @@ class TestRanges:
         bare = Bare()
         bare.tell("US", "RI 1,1e-6,1e-3", "DV1,0,1,1e-3")
         assert value(bare.ask("TI1")) == pytest.approx(1.05e-6)
+
+    def test_a_high_power_smu_goes_to_one_ampere(self) -> None:
+        bare = Bare(modules=["HPSMU1"], wiring={"SMU1": "top"}, parameters={"resistance_ohm": 2.0})
+        bare.tell("US;DV1,0,1,1")
+        assert bare.ask("TI1") == "NAI 500.00E-03"
+
+    @pytest.mark.parametrize(
+        "message",
+        ["RI 1,1,1e-3", "IT4,0,0,1000", "IT5", "IT4", "RS 2", "RS 8", "RV 1,20,x", "EC2"],
+    )
+    def test_settings_have_bounds(self, message: str) -> None:
+        assert Bare().refused(message) == -993
+
+    def test_a_voltage_range_is_taken_without_effect(self) -> None:
+        bare = Bare()
+        bare.tell("RV 1,20,1e-3", "US;DV1,0,1,1e-3")
+        assert bare.ask("TV1") == "NAV 1.0000E+00"

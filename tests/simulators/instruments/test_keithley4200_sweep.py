@@ -201,6 +201,18 @@ class TestLimits:
             (("DE", "CH1,'V1','I1',2,1", "SS", "VR1,0,1,0.5,1e-3"), -991),
             (("DE", "CH1,'V1','I1',1,2", "SS", "VP 0,1,3,1e-3"), -953),
             (("DE", "CH1,'V1','I1',1,1", "SS", "VL1,1,2,0.1"), -993),
+            (
+                (
+                    "DE",
+                    "CH1,'V1','I1',1,1",
+                    "CH2,'V2','I2',1,1",
+                    "SS",
+                    "VL1,1,1e-3,0,1",
+                    "VL2,1,1e-3,1",
+                ),
+                -948,
+            ),
+            (("DE", "CH1,'V1','I1',1,4", "SS", "VR1,0,1,0.5,1e-3"), -991),
         ],
     )
     def test_an_unfit_setup_is_refused_before_anything_is_on(
@@ -211,6 +223,9 @@ class TestLimits:
         assert bare.refused("MD;ME1") == code
         assert bare.ask("SP") == "0"
         assert not bare.events("output")
+
+    def test_times_are_not_negative(self) -> None:
+        assert Bare().refused("SS;DT -1") == -993
 
     def test_a_channel_without_definition_is_not_used(self) -> None:
         bare = Bare()
