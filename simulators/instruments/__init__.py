@@ -11,6 +11,6 @@ __all__ = ["INSTRUMENTS"]
 INSTRUMENTS = Catalog(
     "hil.instruments",
     "virtual instrument",
-    {"keithley4200": "hil.simulators.instruments.keithley4200:Keithley4200"},
+    {"keithley4200": "hil.simulators.instruments.keithley4200.instrument:Keithley4200"},
 )
 """The types of virtual instruments by name; a package adds one with an entry point."""

@@ -190,7 +190,12 @@ def test_a_check_of_a_real_bench_asks_first(
     hil: Hil, lab: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("click.termui.visible_prompt_func", lambda text: asked.append(text) or "n")
+
+    def refuse(text: str) -> str:
+        asked.append(text)
+        return "n"
+
+    monkeypatch.setattr("click.termui.visible_prompt_func", refuse)
     told = hil("check", lab(), "--device", "W3/D14")
     assert told.code == 130
     assert "measure W3/D14 now?" in asked[0]

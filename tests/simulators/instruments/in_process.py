@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from hil.clock import VirtualClock
-from hil.simulators.instruments.keithley4200 import Keithley4200
+from hil.simulators.instruments.keithley4200.instrument import Keithley4200
 from hil.simulators.instruments.lab import Event, Lab
 from hil.virtual import LabPlan
 

@@ -6,7 +6,7 @@ Source: KXCI Programming manual 4200A-KXCI-907-01 Rev D, sections 3 to 5.
 from collections.abc import Callable
 from typing import ClassVar
 
-from hil.simulators.instruments.keithley4200_smu import Integration, Smu
+from hil.simulators.instruments.keithley4200.smu import Integration, Smu
 from hil.simulators.instruments.kxci import Refused, engineering, expect, integer, number
 from hil.simulators.instruments.lab import Lab
 

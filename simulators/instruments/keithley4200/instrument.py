@@ -1,7 +1,7 @@
 """A virtual Keithley 4200A-SCS: KXCI over Ethernet, SMUs, 4225-PMU with 4225-RPMs.
 
 What it answers follows the KXCI Programming manual 4200A-KXCI-907-01 Rev D (May 2024); what no
-manual at hand says stands in `keithley4200_unconfirmed`, one line each. Tests take their time on
+manual at hand says stands in `unconfirmed`, one line each. Tests take their time on
 the lab's clock and are played on the cell when that time has come.
 
 Not modelled: CVU, user libraries (UL, EX, GP), the two-letter pulse commands of Clarius 1.12 and
@@ -20,15 +20,15 @@ from msgspec import Meta
 
 from hil.decode import decode
 from hil.errors import ConfigError
-from hil.simulators.instruments import keithley4200_unconfirmed as unconfirmed
 from hil.simulators.instruments import kxci
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.keithley4200_channel import RPM_SMU
-from hil.simulators.instruments.keithley4200_panel import Panel
-from hil.simulators.instruments.keithley4200_pmu import Pmu
-from hil.simulators.instruments.keithley4200_setup import PAGE_OF
-from hil.simulators.instruments.keithley4200_smu import Smu
-from hil.simulators.instruments.keithley4200_sweep import SystemMode
+from hil.simulators.instruments.keithley4200 import unconfirmed
+from hil.simulators.instruments.keithley4200.channel import RPM_SMU
+from hil.simulators.instruments.keithley4200.panel import Panel
+from hil.simulators.instruments.keithley4200.pmu import Pmu
+from hil.simulators.instruments.keithley4200.setup import PAGE_OF
+from hil.simulators.instruments.keithley4200.smu import Smu
+from hil.simulators.instruments.keithley4200.sweep import SystemMode
 from hil.simulators.instruments.kxci import Command, Refused, expect, switch
 from hil.simulators.instruments.lab import Event, Lab
 

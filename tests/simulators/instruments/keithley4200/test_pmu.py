@@ -1,6 +1,5 @@
 """Pulse tests of the virtual 4200A: readings, their buffer, aborts, meters, what a list costs."""
 
-import time
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from hil.bench import Cells
 from hil.limits import Limits, PhaseLimits
 from hil.program import pulse, read
-from hil.simulators.instruments import keithley4200_unconfirmed as unconfirmed
+from hil.simulators.instruments.keithley4200 import unconfirmed
 from hil.simulators.models.files import make_model
 from hil.simulators.physics_bench import PhysicsBench, Source
 from hil.simulators.readout import Readout
@@ -291,29 +290,3 @@ class TestMeters:
         bare.define_read(1, "0")
         bare.execute("1,10")
         assert {tuple(row[:2]) for row in bare.rows()} == {(0.0, 0.0)}
-
-
-@pytest.mark.benchmark
-class TestSpeed:
-    """Bounds for two quiet cores, with room."""
-
-    def best_s(self, bare: Bare, listed: str, repeats: int) -> float:
-        order = f":PMU:SARB:WFM:SEQ:LIST 1,{listed}".encode()
-        took_s = []
-        for _ in range(repeats):
-            begin_s = time.perf_counter()
-            for message in (order, b":PMU:EXECUTE"):
-                bare.instrument.handle(message)
-            bare.sleep(1.0)
-            for message in (b":PMU:TEST:STATUS?", b":PMU:DATA:GET 1"):
-                bare.instrument.handle(message)
-            took_s.append(time.perf_counter() - begin_s)
-        return min(took_s)
-
-    def test_a_pulse_and_a_read(self, bare: Bare) -> None:
-        bare.tell(":PMU:OUTPUT:STATE 1,1")
-        assert self.best_s(bare, "1,1,2,1", 300) < 250e-6
-
-    def test_a_full_list(self, bare: Bare) -> None:
-        bare.tell(":PMU:OUTPUT:STATE 1,1")
-        assert self.best_s(bare, ",".join(["1,1,2,1"] * 256), 20) / 256 < 25e-6

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.simulators.instruments.keithley4200_track import Track
-from hil.simulators.instruments.keithley4200_waveform import Block, BlockBuilder, Window
+from hil.simulators.instruments.keithley4200.track import Track
+from hil.simulators.instruments.keithley4200.waveform import Block, BlockBuilder, Window
 
 EDGE_S = 100e-9
 

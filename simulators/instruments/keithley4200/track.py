@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.simulators.instruments.keithley4200_waveform import (
+from hil.simulators.instruments.keithley4200.waveform import (
     INSTANT_S,
     Block,
     Flags,

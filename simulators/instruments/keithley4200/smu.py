@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.simulators.instruments.keithley4200_unconfirmed import (
+from hil.simulators.instruments.keithley4200.unconfirmed import (
     LINE_HZ,
     SMU_COUNTS,
     SMU_EDGE_S,
     SMU_NOISE,
 )
-from hil.simulators.instruments.keithley4200_waveform import INSTANT_S, Flags, Integers
+from hil.simulators.instruments.keithley4200.waveform import INSTANT_S, Flags, Integers
 from hil.simulators.instruments.kxci import Refused
 from hil.simulators.instruments.lab import Lab, Signal
 from hil.simulators.models.model import Floats, Terminal
@@ -187,7 +187,7 @@ class Smu:
         """Go through levels: an edge, a dwell and the integration at each.
 
         All levels have the same limit, or there is only one. The times of the first edge and of
-        all others are parts of the dwell and the integration (see `keithley4200_sweep`).
+        all others are parts of the dwell and the integration (see `sweep`).
         """
         count, samples = len(levels), self._samples
         stop_v = np.array([level.open_v for level in levels])

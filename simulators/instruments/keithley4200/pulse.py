@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hil.simulators.instruments.keithley4200_run import Data
-from hil.simulators.instruments.keithley4200_sarb import Setup
-from hil.simulators.instruments.keithley4200_track import Track
-from hil.simulators.instruments.keithley4200_unconfirmed import SPOT_MEAN_TIME
-from hil.simulators.instruments.keithley4200_waveform import Block, BlockBuilder, Window, samples
+from hil.simulators.instruments.keithley4200.run import Data
+from hil.simulators.instruments.keithley4200.sarb import Setup
+from hil.simulators.instruments.keithley4200.track import Track
+from hil.simulators.instruments.keithley4200.unconfirmed import SPOT_MEAN_TIME
+from hil.simulators.instruments.keithley4200.waveform import Block, BlockBuilder, Window, samples
 from hil.simulators.instruments.kxci import Refused
 
 NONE, SPOT_DISCRETE, WAVEFORM_DISCRETE, SPOT_AVERAGE, WAVEFORM_AVERAGE = range(5)

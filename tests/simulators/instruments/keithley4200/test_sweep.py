@@ -2,7 +2,7 @@
 
 import pytest
 
-from hil.simulators.instruments import keithley4200_unconfirmed as unconfirmed
+from hil.simulators.instruments.keithley4200 import unconfirmed
 from tests.simulators.instruments.in_process import Bare
 
 PLC_S = 1 / 60

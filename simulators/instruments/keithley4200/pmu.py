@@ -1,13 +1,13 @@
 """The pulse cards of the virtual 4200A: 4225-PMU channels with their RPMs, and `:PMU:` commands.
 
 Source: KXCI Programming manual 4200A-KXCI-907-01 Rev D, section 7; status word: LPT Library
-manual, p. 6-23. What is not certain stands in `keithley4200_unconfirmed`.
+manual, p. 6-23. What is not certain stands in `unconfirmed`.
 """
 
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from hil.simulators.instruments.keithley4200_channel import (
+from hil.simulators.instruments.keithley4200.channel import (
     AUTO,
     FIXED,
     RPM_CV_4W,
@@ -16,12 +16,12 @@ from hil.simulators.instruments.keithley4200_channel import (
     make_channels,
     rows,
 )
-from hil.simulators.instruments.keithley4200_pulse import NONE, SPOT_DISCRETE, Pulses
-from hil.simulators.instruments.keithley4200_run import CURRENT_RANGES_A, EMPTY, Run
-from hil.simulators.instruments.keithley4200_sarb import ARRAYS, Sequences
-from hil.simulators.instruments.keithley4200_track import Track
-from hil.simulators.instruments.keithley4200_unconfirmed import TOO_MANY_POINTS
-from hil.simulators.instruments.keithley4200_waveform import INSTANT_S, MOST_POINTS
+from hil.simulators.instruments.keithley4200.pulse import NONE, SPOT_DISCRETE, Pulses
+from hil.simulators.instruments.keithley4200.run import CURRENT_RANGES_A, EMPTY, Run
+from hil.simulators.instruments.keithley4200.sarb import ARRAYS, Sequences
+from hil.simulators.instruments.keithley4200.track import Track
+from hil.simulators.instruments.keithley4200.unconfirmed import TOO_MANY_POINTS
+from hil.simulators.instruments.keithley4200.waveform import INSTANT_S, MOST_POINTS
 from hil.simulators.instruments.kxci import Refused, expect, integer, number, switch, told
 from hil.simulators.instruments.lab import Lab
 

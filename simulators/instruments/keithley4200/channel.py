@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hil.simulators.instruments.keithley4200_pulse import Pulses
-from hil.simulators.instruments.keithley4200_run import CURRENT_RANGES_A, EMPTY, Data, Meter, Run
-from hil.simulators.instruments.keithley4200_sarb import Sequences, Setup
-from hil.simulators.instruments.keithley4200_unconfirmed import (
+from hil.simulators.instruments.keithley4200.pulse import Pulses
+from hil.simulators.instruments.keithley4200.run import CURRENT_RANGES_A, EMPTY, Data, Meter, Run
+from hil.simulators.instruments.keithley4200.sarb import Sequences, Setup
+from hil.simulators.instruments.keithley4200.unconfirmed import (
     FIRST_RPM_MODE,
     PMU_CURRENT_OFFSET,
     PMU_LARGEST_VOLTAGE_OFFSET_V,

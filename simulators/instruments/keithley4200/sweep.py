@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hil.simulators.instruments.keithley4200_panel import Panel
-from hil.simulators.instruments.keithley4200_setup import (
+from hil.simulators.instruments.keithley4200.panel import Panel
+from hil.simulators.instruments.keithley4200.setup import (
     COMMON,
     CONSTANT,
     CURRENT,
@@ -22,9 +22,9 @@ from hil.simulators.instruments.keithley4200_setup import (
     Definition,
     Setup,
 )
-from hil.simulators.instruments.keithley4200_smu import Level, Reading, Smu
-from hil.simulators.instruments.keithley4200_unconfirmed import AUTO_STANDBY, SMU_EDGE_S
-from hil.simulators.instruments.keithley4200_waveform import INSTANT_S
+from hil.simulators.instruments.keithley4200.smu import Level, Reading, Smu
+from hil.simulators.instruments.keithley4200.unconfirmed import AUTO_STANDBY, SMU_EDGE_S
+from hil.simulators.instruments.keithley4200.waveform import INSTANT_S
 from hil.simulators.instruments.kxci import Refused, engineering, expect, integer, name
 from hil.simulators.models.model import Floats
 

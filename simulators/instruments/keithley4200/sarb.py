@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.simulators.instruments.keithley4200_track import Track
-from hil.simulators.instruments.keithley4200_unconfirmed import LEAST_SLEW_V_PER_S, SPOT_MEAN_TIME
-from hil.simulators.instruments.keithley4200_waveform import (
+from hil.simulators.instruments.keithley4200.track import Track
+from hil.simulators.instruments.keithley4200.unconfirmed import LEAST_SLEW_V_PER_S, SPOT_MEAN_TIME
+from hil.simulators.instruments.keithley4200.waveform import (
     INSTANT_S,
     Block,
     BlockBuilder,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.simulators.instruments.keithley4200_unconfirmed import TOO_MANY_POINTS
+from hil.simulators.instruments.keithley4200.unconfirmed import TOO_MANY_POINTS
 from hil.simulators.instruments.kxci import Refused
 from hil.simulators.models.model import Floats
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hil.simulators.instruments import keithley4200_unconfirmed as unconfirmed
+from hil.simulators.instruments.keithley4200 import unconfirmed
 from tests.simulators.instruments.in_process import PULSE_S, READ_S, Bare, arb, executed
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hil.simulators.instruments.keithley4200_panel import Panel
-from hil.simulators.instruments.keithley4200_pmu import Pmu
-from hil.simulators.instruments.keithley4200_sarb import ARRAYS
-from hil.simulators.instruments.keithley4200_setup import PAGE_OF
+from hil.simulators.instruments.keithley4200.panel import Panel
+from hil.simulators.instruments.keithley4200.pmu import Pmu
+from hil.simulators.instruments.keithley4200.sarb import ARRAYS
+from hil.simulators.instruments.keithley4200.setup import PAGE_OF
 from hil.simulators.instruments.kxci import PAGES
 from tests.simulators.instruments.in_process import Bare, arb
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hil.simulators.instruments import keithley4200_unconfirmed as unconfirmed
+from hil.simulators.instruments.keithley4200 import unconfirmed
 from hil.simulators.models.files import make_model
 from tests.simulators.instruments.in_process import Bare
 

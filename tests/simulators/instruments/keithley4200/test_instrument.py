@@ -3,7 +3,7 @@
 import pytest
 
 from hil.errors import ConfigError
-from hil.simulators.instruments import keithley4200_unconfirmed as unconfirmed
+from hil.simulators.instruments.keithley4200 import unconfirmed
 from tests.simulators.instruments.in_process import Bare
 
 
