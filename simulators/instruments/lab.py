@@ -154,7 +154,11 @@ class Lab:
 
     def output(self, port: str, on: bool) -> None:
         """Log that an output was switched."""
-        self._log(port, self.now_s(), {"kind": "output", "on": on})
+        self.note(port, "output", on=on)
+
+    def note(self, port: str, kind: str, **facts: Any) -> None:
+        """Log something that happened at a port just now."""
+        self._log(port, self.now_s(), {"kind": kind, **facts})
 
     def play(
         self,

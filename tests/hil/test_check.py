@@ -61,7 +61,7 @@ def test_a_check_says_what_the_bench_is_and_promises_and_leaves_it_safe(
         assert line in told.out, line
 
 
-def test_a_contact_is_looked_for_with_at_most_50_mV_and_the_offset_is_subtracted(
+def test_a_contact_is_looked_for_with_at_most_50_millivolts_and_the_offset_is_subtracted(
     hil: Hil, lab: Callable[..., str], tmp_path: Path
 ) -> None:
     told = hil("check", lab(), "--virtual", "--contact", "--json")
@@ -123,7 +123,7 @@ def test_the_contract_runs_on_the_stated_resistor_and_on_no_other(
 def test_a_bench_that_breaks_the_contract_is_told(
     hil: Hil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(self: Bench, cells: Any, stress: Any) -> None:  # noqa: ARG001
+    def forgetful(self: Bench, cells: Any, stress: Any) -> None:
         return
 
     monkeypatch.setattr("hil.limits.Ledger.book", forgetful)

@@ -12,7 +12,6 @@ The modules on its parts say the rest.
 """
 
 import re
-import time
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -30,7 +29,7 @@ from hil.simulators.instruments.keithley4200.setup import PAGE_OF
 from hil.simulators.instruments.keithley4200.smu import Smu
 from hil.simulators.instruments.keithley4200.sweep import SystemMode
 from hil.simulators.instruments.kxci import Command, Refused, expect, switch
-from hil.simulators.instruments.lab import Event, Lab
+from hil.simulators.instruments.lab import Lab
 
 DATA_READY, SYNTAX_ERROR, BUSY, SERVICE_REQUEST = 1, 2, 16, 64
 """Bits of the serial poll byte (manual, `SP`)."""
@@ -287,10 +286,7 @@ class Keithley4200(VirtualInstrument):
         if smu is not None and smu.on:
             smu.hold(self.lab.now_s())
             if smu.at_v != 0.0:
-                what = {"kind": "hot switching", "voltage_v": smu.at_v}
-                terminal = self.lab.plan.wiring.get(port)
-                event = Event(self.lab.now_s(), time.time(), port, terminal, what)
-                self.lab.events.append(event)
+                self.lab.note(port, "hot switching", voltage_v=smu.at_v)
 
     def _led_by_rpm(self) -> dict[str, str]:
         """Find out which SMU each RPM leads to the device."""
