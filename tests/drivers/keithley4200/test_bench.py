@@ -8,6 +8,8 @@ import pytest
 
 from hil.bench import Bench
 from hil.config import find_bench
+from hil.drivers.keithley4200.grammar import Values
+from hil.drivers.keithley4200.instrument import Keithley4200A
 from hil.drivers.keithley4200.pulses import RANGES_A
 from hil.errors import InstrumentError, LimitExceeded, NotSupported
 from hil.program import Program, hold, pulse, read, staircase, wait
@@ -197,12 +199,15 @@ def sweep(levels_v: list[float], limit_a: float = 50e-6, **demands: bool) -> Pro
 
 def test_the_smu_holds_the_limit_on_a_resistor(resistor: Site) -> None:
     levels_v = [0.0, 0.2, 0.4, 0.6, -0.6]
+    begin_s = resistor.bench.clock.now_s()
     readings = resistor.bench.apply(sweep(levels_v))
     assert readings.source_v[:, 0].tolist() == levels_v
     assert readings.current_a[:, 0] == pytest.approx([0, 2e-5, 4e-5, 5e-5, -5e-5], rel=1e-4)
     assert readings.limited[:, 0].tolist() == [False, False, False, True, True]
     assert readings.voltage_v[:, 0] == pytest.approx([0, 0.2, 0.4, 0.5, -0.5], rel=1e-4)
-    assert np.diff(readings.time_s[:, 0]) == pytest.approx(21e-3, rel=1e-2)
+    due_s = begin_s + 21e-3 * np.arange(1, 6)
+    assert readings.time_s[:, 0] == pytest.approx(due_s, abs=0.1e-3)
+    assert resistor.sent()[-1] == "US;DV1"
 
 
 def test_a_sweep_stops_at_its_limit(resistor: Site) -> None:
@@ -211,6 +216,21 @@ def test_a_sweep_stops_at_its_limit(resistor: Site) -> None:
     assert np.isnan(readings.time_s[:, 0]).tolist() == [False, False, False, True]
     assert readings.limited[:, 0].tolist() == [False, False, True, False]
     assert resistor.terminals("waveform")[-1]["stop_v"][-1] == 0
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_sweep_with_too_few_values_is_refused(
+    resistor: Site, monkeypatch: pytest.MonkeyPatch, stop: bool
+) -> None:
+    fetch = Keithley4200A.sweep_values
+
+    def fewer(self: Keithley4200A, name: str, most: int) -> Values:
+        found = fetch(self, name, most)
+        return Values(found.value[:-1], found.limited[:-1])
+
+    monkeypatch.setattr(Keithley4200A, "sweep_values", fewer)
+    with pytest.raises(InstrumentError, match="2 readings of 3 steps"):
+        resistor.bench.apply(sweep([0.1, 0.2, 0.3], stop_at_limit=stop))
 
 
 def test_pulses_and_sweeps_take_turns_without_hot_switching(resistor: Site) -> None:

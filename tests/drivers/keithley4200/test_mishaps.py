@@ -1,6 +1,7 @@
 """What goes wrong ends at 0 V and off, is said, and never becomes a number."""
 
 import contextlib
+import re
 import socket
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_what_the_instrument_refuses_is_told_in_its_words_and_not_played(
     tell = Keithley4200A.tell
 
     def mistyped(self: Keithley4200A, command: str) -> None:
-        tell(self, command.replace("SEQ:TIME 1,1,", "SEQ:TIME 1,600,"))
+        tell(self, re.sub(r"(:SARB:SEQ:\S+ 1),1,", r"\1,600,", command))
 
     with monkeypatch.context() as patch:
         patch.setattr(Keithley4200A, "tell", mistyped)
