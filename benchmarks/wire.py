@@ -30,8 +30,8 @@ import pyvisa
 from machine import Figure, machine
 
 from hil.config import find_bench
-from hil.drivers.numbers import exact
 from hil.drivers.session import Session
+from hil.drivers.session.numbers import exact
 from hil.program import pulse, read, wait
 from hil.virtual import Lab
 

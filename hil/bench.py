@@ -15,44 +15,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.capabilities import Capabilities
 from hil.clock import Clock
 from hil.errors import ConfigError, LimitExceeded, NotSupported
 from hil.guard import SafeMessages
 from hil.limits import Cost, Ledger, Limits, check_limits
-from hil.program import Look, Phase, Program
+from hil.program import Phase, Program
+from hil.readings import Readings
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 Kind = Literal["physics", "virtual", "hardware"]
-
-
-class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bench can do; anything else raises NotSupported.
-
-    Attributes
-    ----------
-    current_limit : str
-        How far a current limit is kept: "regulated" by the source, by a "series" resistor, only
-        "watched" (seen afterwards), or "none".
-    parallel : bool
-        Whether all cells get a program at the same time, or one after the other.
-    gate, schemes, exact_timing :
-        Select gates, array schemes, timing guaranteed by the hardware.
-    time_step_s : float
-        Resolution of segment durations (s); 0 for any.
-    regulates : bool
-        Whether programs that demand a regulated limit go to a source which holds it, where the
-        others are played by one that does not.
-    """
-
-    current_limit: Literal["regulated", "series", "watched", "none"] = "none"
-    parallel: bool = False
-    gate: bool = False
-    schemes: tuple[str, ...] = ()
-    exact_timing: bool = False
-    time_step_s: float = 0.0
-    regulates: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,60 +65,6 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stack: str = ""
     area_m2: float | None = None
     formed: bool = False
-
-
-@dataclass(frozen=True)
-class Readings:
-    """What was measured while a program ran.
-
-    Attributes
-    ----------
-    time_s : (readings, cells) float64
-        Bench time at the end of each measured segment.
-    source_v : (readings, cells) float64
-        Open-circuit voltage as programmed.
-    voltage_v, current_a : (readings, cells) float64
-        Voltage at the cell and current through it.
-    limited : (readings, cells) bool
-        Whether the source was holding its current limit.
-    status : (readings, cells) int64
-        The instrument's own status word; on physics bit 0 is limited, bit 1 over range.
-    look : (readings,) int8
-        Which read each belongs to (`hil.program.Look`).
-    """
-
-    time_s: Floats
-    source_v: Floats
-    voltage_v: Floats
-    current_a: Floats
-    limited: NDArray[np.bool_]
-    status: Indices
-    look: NDArray[np.int8]
-
-    @cached_property
-    def conductance_s(self) -> Floats:
-        """Conductance of each read, (reads, cells), zero subtracted where the read has one (S).
-
-        G = (mean I_V - I_0) / (mean V_V - V_0), NaN where a read has no voltage.
-        """
-        current_a, voltage_v = self.current_a, self.voltage_v
-        if len(self.look) > 1 and (self.look != _FIRST).any():
-            current_a, voltage_v = self._per_read(current_a), self._per_read(voltage_v)
-        conductance_s = np.full(current_a.shape, np.nan)
-        np.divide(current_a, voltage_v, out=conductance_s, where=voltage_v != 0.0)
-        return conductance_s
-
-    def _per_read(self, values: Floats) -> Floats:
-        starts = np.flatnonzero(self.look != Look.AGAIN)
-        zeroed = self.look == Look.ZERO
-        counted = np.where(zeroed[:, None], 0.0, values)
-        sums = np.add.reduceat(counted, starts, axis=0)
-        counts = np.add.reduceat((~zeroed).astype(float), starts)
-        zeros = np.where(zeroed[starts, None], values[starts], 0.0)
-        return sums / counts[:, None] - zeros
-
-
-_FIRST = int(Look.FIRST)
 
 
 class Prepared(NamedTuple):
@@ -421,27 +341,22 @@ class Bench(ABC):
 
     def _check_anew(self, program: Program, cells: Indices) -> "_Checked":
         """Compare with limits and capabilities: all but the budget."""
-        self._refuse_demands(program)
+        self.capabilities.refuse(program, self.name)
         stress, largest_v = check_limits(program, self.limits)
         limit_a = self._current_limit_a(program)
         current_a = self._largest_current_a(program, largest_v, limit_a)
         biased = stress["energy_j"] > 0
         stress["energy_j"][biased] *= current_a
         prepared = self._prepare(program, cells, limit_a)
-        set_a = limit_a if self._limiting(program) == "regulated" else np.inf
+        set_a = limit_a if self.capabilities.limiting(program.demands) == "regulated" else np.inf
         cost = Cost(prepared.duration_s, set_a, current_a, stress, prepared.notes)
         return _Checked(program, cost, prepared.payload)
-
-    def _limiting(self, program: Program) -> str:
-        """Tell how the current limit of a program is kept (see `Capabilities`)."""
-        can = self.capabilities
-        return "regulated" if program.demands.regulated and can.regulates else can.current_limit
 
     def _largest_current_a(
         self, program: Program, largest_v: dict[Phase, float], limit_a: float
     ) -> float:
         """Tell the largest current that can flow; raises if a resistor lets too much through."""
-        how, series_ohm = self._limiting(program), self.source_ohm
+        how, series_ohm = self.capabilities.limiting(program.demands), self.source_ohm
         through_a = {
             phase: volts / series_ohm if series_ohm > 0 else np.inf
             for phase, volts in largest_v.items()
@@ -475,25 +390,3 @@ class Bench(ABC):
                 f"limits allow {allowed_a:.4g} A; nothing was sent"
             )
         return asked_a
-
-    def _refuse_demands(self, program: Program) -> None:
-        demands, can = program.demands, self.capabilities
-        if demands.gate_v is not None and not can.gate:
-            raise NotSupported(f"bench {self.name} has no gates; leave gate_v out")
-        if demands.scheme is not None and demands.scheme not in can.schemes:
-            has = ", ".join(can.schemes) or "none"
-            raise NotSupported(f"bench {self.name} has no scheme {demands.scheme!r}; it has {has}")
-        if demands.regulated and self._limiting(program) not in ("regulated", "series"):
-            raise NotSupported(
-                f"bench {self.name} cannot hold a current limit ({can.current_limit}); state a "
-                "resistor in series in its file, or take a bench with a regulated source"
-            )
-        if demands.exact_timing and not can.exact_timing:
-            raise NotSupported(f"bench {self.name} cannot guarantee timing; it reports it instead")
-        step_s = can.time_step_s
-        if step_s > 0:
-            steps = program.duration_s / step_s
-            if (np.abs(steps - np.rint(steps)) > 1e-6 + 1e-14 * steps).any():
-                raise NotSupported(
-                    f"bench {self.name} resolves {step_s:.4g} s; round durations with round_time"
-                )

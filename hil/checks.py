@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from hil.bench import Bench, Readings
+from hil.bench import Bench
 from hil.errors import CellFault, StoreError
 from hil.program import Program, read
 from hil.units import format_quantity
@@ -86,7 +86,7 @@ def program_of(look: Look, bench: Bench) -> Program:
 
 def find(look: Look, bench: Bench) -> Finding:
     """Look at an open bench; tells the cell with the largest current."""
-    readings: Readings = bench.apply(program_of(look, bench))
+    readings = bench.apply(program_of(look, bench))
     current_a, voltage_v = readings.current_a, readings.voltage_v
     if look != "zero":
         current_a = current_a[COUNT:] - current_a[:COUNT].mean(axis=0)

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from hil.bench import Bench, Indices, Readings
+from hil.bench import Bench, Indices
 from hil.errors import ConfigError
 from hil.guard import Guard
 from hil.limits import Budget
 from hil.program import Program
+from hil.readings import Readings
 from hil.samples import FILE as SAMPLES
 from hil.samples import SampleLog, measuring, refuse_measured
 

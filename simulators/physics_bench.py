@@ -17,12 +17,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.bench import Bench, Capabilities, Cells, Indices, Kind, Prepared, Readings, Sample
+from hil.bench import Bench, Cells, Indices, Kind, Prepared, Sample
+from hil.capabilities import Capabilities
 from hil.clock import VirtualClock
 from hil.draws import normals
 from hil.errors import StoreError
 from hil.limits import Limits
 from hil.program import Program
+from hil.readings import Readings
 from hil.simulators.models.model import Drive, Floats, Model, Terminal
 from hil.simulators.readout import Readout
 from hil.units import quantity

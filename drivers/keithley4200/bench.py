@@ -8,16 +8,8 @@ once, capacitance.
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hil.bench import (
-    Assurance,
-    Bench,
-    Capabilities,
-    Cells,
-    Indices,
-    Prepared,
-    Readings,
-    Sample,
-)
+from hil.bench import Assurance, Bench, Cells, Indices, Prepared, Sample
+from hil.capabilities import Capabilities
 from hil.clock import Clock
 from hil.drivers.keithley4200.executions import TICKS_PER_S
 from hil.drivers.keithley4200.instrument import Keithley4200A, connected
@@ -27,6 +19,7 @@ from hil.errors import HilError, InstrumentError
 from hil.guard import SafeMessages
 from hil.limits import Limits
 from hil.program import Program
+from hil.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +70,7 @@ class Keithley4200Bench(Bench):
                 current_limit="series" if series_ohm > 0 else "watched",
                 exact_timing=True,
                 time_step_s=1 / TICKS_PER_S,
-                regulates=smu is not None and series_ohm == 0,
+                regulates=smu is not None,
             ),
             limits=limits,
             clock=clock,

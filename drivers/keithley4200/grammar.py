@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.drivers.answers import unexpected
+from hil.drivers.session.answers import unexpected
 from hil.errors import InstrumentError
 
 Floats = NDArray[np.float64]

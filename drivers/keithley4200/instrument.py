@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from pymeasure.instruments import Channel
 from pymeasure.instruments.keithley.keithley4200 import SMU, Keithley4200
 
-from hil.drivers.answers import acknowledged, unexpected
 from hil.drivers.keithley4200 import grammar
 from hil.drivers.keithley4200.executions import Sequence
 from hil.drivers.keithley4200.unconfirmed import OLDEST_PMU_VERSION
-from hil.drivers.numbers import exact, exact_list
 from hil.drivers.session import Session
+from hil.drivers.session.answers import acknowledged, unexpected
+from hil.drivers.session.numbers import exact, exact_list
 from hil.errors import InstrumentError
 
 REMEDY = (

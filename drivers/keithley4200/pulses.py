@@ -25,7 +25,7 @@ from hil.drivers.keithley4200.unconfirmed import (
     TIMESTAMP_SLACK_S,
     TIMESTAMP_SLACK_SHARE,
 )
-from hil.drivers.numbers import exact
+from hil.drivers.session.numbers import exact
 from hil.errors import InstrumentError, NotSupported
 from hil.program import Phase, Program
 from hil.units import format_quantity

@@ -22,7 +22,7 @@ from hil.drivers.keithley4200.unconfirmed import (
     START_SHARE,
     SWEEP_STEP_S,
 )
-from hil.drivers.numbers import exact, exact_list
+from hil.drivers.session.numbers import exact, exact_list
 from hil.errors import InstrumentError, NotSupported
 from hil.program import Program
 from hil.units import format_quantity
@@ -151,7 +151,8 @@ def _no_staircase() -> NotSupported:
     return NotSupported(
         "a program with a regulated current limit is played by the SMU, which plays staircases of "
         f"up to {LEVELS} steps: on each an edge of up to {format_quantity(UNEVEN_S, 's')}, a "
-        "dwell and one measured segment, as long on all of them"
+        "dwell and one measured segment, as long on all of them; for pulses behind a resistor in "
+        "series leave sweeps out of [wiring]"
     )
 
 

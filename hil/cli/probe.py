@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from hil import program
-from hil.bench import Bench, Readings
+from hil.bench import Bench
 from hil.cli.console import RUNS, Console, confirm, show_bench, worst_case
 from hil.cli.instruments import lab_of, virtual_option
 from hil.config import find_bench
@@ -17,6 +17,7 @@ from hil.errors import ConfigError
 from hil.hold import at_bench, recall_stress
 from hil.hold import probe as probe_bench
 from hil.program import Program
+from hil.readings import Readings
 from hil.runner import LARGEST_SEED, choose_seed
 from hil.units import format_quantity, parse_quantity
 

@@ -20,9 +20,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from hil.bench import Bench, Readings
+from hil.bench import Bench
 from hil.errors import ConfigError, LimitExceeded, NotSupported
 from hil.program import Look, Program, pulse, read, wait
+from hil.readings import Readings
 
 
 class BenchContract:

@@ -14,12 +14,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from hil.bench import Bench, Indices, Readings
+from hil.bench import Bench, Indices
 from hil.errors import CellFault, ConfigError
 from hil.program import Phase, Program, pulse, read, staircase, wait
 from hil.protocol import Batch, Columns, Protocol, RunView, Summary, Table
 from hil.protocols.basics.summary import summarise_forming
 from hil.protocols.basics.sweep import columns_of, highest_v, rising_v
+from hil.readings import Readings
 from hil.units import format_quantity, quantity
 
 READ = "read"

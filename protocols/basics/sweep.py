@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from hil.bench import Indices, Readings
+from hil.bench import Indices
 from hil.errors import ConfigError
 from hil.limits import PhaseLimits
+from hil.readings import Readings
 
 PER_VOLT = 1_000_000
 """Levels are whole microvolts, so that every one is a short decimal number."""

@@ -18,12 +18,13 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from hil.bench import Bench, Indices, Readings
+from hil.bench import Bench, Indices
 from hil.errors import ConfigError
 from hil.program import Program, pulse, read, wait
 from hil.protocol import Batch, Columns, Protocol, RunView, Summary, Table
 from hil.protocols.jump_table.summary import summarise
 from hil.protocols.jump_table.walk import Before, Walk
+from hil.readings import Readings
 from hil.units import format_quantity, quantity
 
 Floats = NDArray[np.float64]

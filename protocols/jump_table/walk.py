@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.bench import Bench, Indices, Readings
+from hil.bench import Bench, Indices
 from hil.errors import CellFault
 from hil.protocol import RunView, Table
+from hil.readings import Readings
 from hil.units import format_quantity
 
 if TYPE_CHECKING:

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.bench import Bench, Capabilities, Cells, Prepared, Readings, Sample
+from hil.bench import Bench, Cells, Prepared, Sample
+from hil.capabilities import Capabilities
 from hil.clock import VirtualClock
 from hil.errors import LimitExceeded, NotSupported
 from hil.limits import Budget, Limits, PhaseLimits
 from hil.program import Program, pulse, read, wait
 from hil.protocol import RunView
+from hil.readings import Readings
 
 LIMITS = Limits(
     read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=50e-6),

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.bench import Readings
 from hil.errors import ConfigError
 from hil.limits import Limits, PhaseLimits, check_limits
 from hil.program import Look, Phase, Program, hold, pulse, ramp, read, staircase, wait
+from hil.readings import Readings
 
 
 def played(program: Program) -> list[tuple[float, float, float]]:

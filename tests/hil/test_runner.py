@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 
 from hil import keeper, runner
-from hil.bench import Bench, Cells, Readings, Sample
+from hil.bench import Bench, Cells, Sample
 from hil.catalog import PROTOCOLS
 from hil.config import NamedBench, find_bench
 from hil.errors import CellFault, LimitExceeded
 from hil.limits import STRESS, Budget
 from hil.program import Program, pulse, read
 from hil.protocol import Batch, Columns, Protocol, RunView
+from hil.readings import Readings
 from hil.samples import SampleLog
 from hil.store import RunRecord
 

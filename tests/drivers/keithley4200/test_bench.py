@@ -180,6 +180,15 @@ def test_a_series_resistor_is_subtracted(site: Make) -> None:
     assert readings.voltage_v == pytest.approx(0.05, rel=5e-3)
     assert readings.conductance_s == pytest.approx(1e-4, rel=1e-2)
     assert bench.capabilities.current_limit == "series"
+    readings = bench.apply(sweep([0.2, 0.4], limit_a=8e-6))
+    assert readings.current_a[:, 0] == pytest.approx([5e-6, 8e-6], rel=1e-2)
+    assert readings.voltage_v[:, 0] == pytest.approx([0.05, 0.08], rel=2e-2)
+    assert readings.limited[:, 0].tolist() == [False, True]
+
+
+def test_without_an_smu_a_series_resistor_holds_the_current(site: Make) -> None:
+    alone = {**IDEAL, "wiring.series_ohm": "30kohm", "wiring.sweeps": "none"}
+    bench = site(alone).bench
     assert not bench.capabilities.regulates
     readings = bench.apply(read(0.2).demanding(regulated=True, current_limit_a=10e-6))
     assert np.isfinite(readings.current_a).all()

@@ -1,6 +1,5 @@
 """Pulse tests of the virtual 4200A: readings, their buffer, aborts, meters, what a list costs."""
 
-
 import numpy as np
 import pytest
 

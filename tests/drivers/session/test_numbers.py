@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.drivers.numbers import exact, exact_list
+from hil.drivers.session.numbers import exact, exact_list
 from hil.errors import ConfigError
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

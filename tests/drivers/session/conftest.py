@@ -118,7 +118,7 @@ def session(monkeypatch):
     from hil.drivers.session import Session
 
     made = []
-    monkeypatch.setattr("hil.drivers.exchange.QUIET_S", 0.02)
+    monkeypatch.setattr("hil.drivers.session.exchange.QUIET_S", 0.02)
 
     def make(address, **options):
         usual: dict[str, Any] = {

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hil.drivers.answers import matching
-from hil.drivers.exchange import PROBES
+from hil.drivers.session.answers import matching
+from hil.drivers.session.exchange import PROBES
 from hil.errors import ConfigError, HilError, InstrumentError, SessionTimeout
 
 own_number = matching(r"<([0-9]+)>", "a number in angle brackets")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyvisa.constants import StopBits
 
-from hil.drivers.line import Line, VisaLine
+from hil.drivers.session.line import Line, VisaLine
 from hil.errors import ConfigError, InstrumentError, SessionTimeout
 
 
@@ -156,7 +156,7 @@ def plain(monkeypatch):
         resource.read_termination = termination
         return VisaLine(resource, termination.encode())
 
-    monkeypatch.setattr("hil.drivers.exchange.open_line", open_line)
+    monkeypatch.setattr("hil.drivers.session.exchange.open_line", open_line)
 
 
 class TestAnyBackend:

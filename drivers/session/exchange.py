@@ -12,9 +12,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, NoReturn
 
-from hil.drivers.bytelog import ByteLog, shown
-from hil.drivers.connect import open_resource
-from hil.drivers.line import Line, open_line
+from hil.drivers.session.bytelog import ByteLog, shown
+from hil.drivers.session.connect import open_resource
+from hil.drivers.session.line import Line, open_line
 from hil.errors import InstrumentError, SessionTimeout
 
 PROBES = 3  # how often who is out of step asks for his bearings, each time for one timeout

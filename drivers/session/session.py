@@ -14,9 +14,9 @@ from typing import Any, Literal, TypeVar
 
 from pymeasure.adapters import Adapter
 
-from hil.drivers.bytelog import ByteLog
-from hil.drivers.exchange import Exchange, Wiring
-from hil.drivers.turn import Turn
+from hil.drivers.session.bytelog import ByteLog
+from hil.drivers.session.exchange import Exchange, Wiring
+from hil.drivers.session.turn import Turn
 from hil.errors import ConfigError, InstrumentError
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.drivers.answers import acknowledged, integer, matching, number, numbers
+from hil.drivers.session.answers import acknowledged, integer, matching, number, numbers
 from hil.errors import InstrumentError
 
 
