@@ -1,1 +1,1 @@
-"""Real instruments, one a file."""
+"""Real instruments, a folder each, on the session that they share."""
