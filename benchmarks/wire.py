@@ -33,7 +33,7 @@ from hil.config import find_bench
 from hil.drivers.session import Session
 from hil.drivers.session.numbers import exact
 from hil.program import pulse, read, wait
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 
 COMMAND = "*IDN?"
 PACKAGES = ("pymeasure", "pyvisa", "pyvisa-py")
@@ -158,7 +158,7 @@ def keithley4200(runs: int, times: int, train: int = 500) -> Iterator[Figure]:
     named = find_bench("keithley4200", {"virtual.ideal": "true", "limits.read.current_a": "10uA"})
     points = [pulse(v, high_s=500e-9) + wait(100e-6) + read(0.1) for v in VOLTAGES_V]
     rng = np.random.default_rng(1)
-    with Lab.start(named.file.counterpart(1)) as lab, named.build(1, lab) as bench:
+    with VirtualLab.start(named.file.counterpart(1)) as lab, named.build(1, lab) as bench:
         one: list[float] = []
         listed: list[float] = []
         known: list[float] = []

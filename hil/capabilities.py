@@ -7,6 +7,7 @@ import numpy as np
 
 from hil.errors import NotSupported
 from hil.program import Demands, Program
+from hil.units import format_quantity
 
 CurrentLimit = Literal["regulated", "series", "watched", "none"]
 
@@ -52,17 +53,27 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
             raise NotSupported(f"bench {name} has no scheme {demands.scheme!r}; it has {has}")
         if demands.regulated and self.limiting(demands) not in ("regulated", "series"):
             raise NotSupported(
-                f"bench {name} cannot hold a current limit ({self.current_limit}); state a "
-                "resistor in series in its file, or take a bench with a regulated source"
+                f"bench {name} cannot hold a current limit ({self.current_limit}); in its file "
+                "name a source that can (wiring.sweeps) or state a resistor in series, or take "
+                "another bench"
             )
         if demands.exact_timing and not self.exact_timing:
             raise NotSupported(f"bench {name} cannot guarantee timing; it reports it instead")
         if demands.regulated and self.regulates:
             return  # played by another source, which has a time of its own
         if self.time_step_s > 0:
-            steps = program.duration_s / self.time_step_s
-            if (np.abs(steps - np.rint(steps)) > 1e-6 + 1e-14 * steps).any():
-                raise NotSupported(
-                    f"bench {name} resolves {self.time_step_s:.4g} s; round durations with "
-                    "round_time"
-                )
+            self._refuse_between_steps(program, name)
+
+    def _refuse_between_steps(self, program: Program, name: str) -> None:
+        steps = program.duration_s / self.time_step_s
+        between = np.abs(steps - np.rint(steps)) > 1e-6 + 1e-14 * steps
+        if between.any():
+            worst = float(steps[between][0])
+            asked, step, lower, upper = (
+                format_quantity(count * self.time_step_s, "s", 12)
+                for count in (worst, 1, max(1.0, np.floor(worst)), np.ceil(worst))
+            )
+            raise NotSupported(
+                f"bench {name} counts time in {step}, and {asked} lies between; take {lower} or "
+                f"{upper} (in a protocol: round_time)"
+            )

@@ -7,11 +7,11 @@ from typing import Any
 
 
 class Clock(ABC):
-    """What time it is on a bench, in seconds from the opening of the bench."""
+    """What time it is on a bench (s), from whenever its clock was started."""
 
     @abstractmethod
     def now_s(self) -> float:
-        """Tell the time since the bench was opened (s)."""
+        """Tell the time on the bench (s)."""
 
     @abstractmethod
     def sleep(self, duration_s: float) -> None:

@@ -16,7 +16,7 @@ from hil.errors import ConfigError
 from hil.limits import Limits
 
 if typing.TYPE_CHECKING:
-    from hil.virtual import Lab, LabPlan
+    from hil.virtual import LabPlan, VirtualLab
 
 
 class BenchFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class BenchFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """Return the file with everything it refers to (paths from *folder*) written out."""
         return self
 
-    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:
+    def build(self, name: str, seed: int, lab: "VirtualLab | None" = None) -> Bench:
         """Make the bench, not yet open; in a *lab* its instruments are the virtual ones there."""
         raise NotImplementedError
 
@@ -63,14 +63,14 @@ class NamedBench(msgspec.Struct, frozen=True):
     name: str
     file: BenchFile
 
-    def build(self, seed: int, lab: "Lab | None" = None, *, forming: bool = False) -> Bench:
+    def build(self, seed: int, lab: "VirtualLab | None" = None, *, forming: bool = False) -> Bench:
         """Make the bench, not yet open.
 
         Parameters
         ----------
         seed : int
             Of everything random about simulated cells.
-        lab : Lab, optional
+        lab : VirtualLab, optional
             The virtual lab that has the bench's instruments; without it they are the real ones.
         forming : bool
             Whether forming is open where the file has limits for it. On a bench with instruments

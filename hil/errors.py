@@ -16,20 +16,26 @@ Each error is the project's own and the closest built-in, to be caught by projec
 A message is one sentence that says what, where and what to do.
 """
 
+WIRE_NOTE = "wire: "
+"""Begins a note that shows bytes."""
+
 
 class HilError(Exception):
     """Base of every error of this project."""
 
 
 def notes_of(error: BaseException | None) -> tuple[str, ...]:
-    """Collect what was noted on an error and on those that it came from, the first one first.
+    """Collect what was noted for people on an error and on those that it came from, in order.
 
-    The guard notes there that an instrument could not be made safe.
+    The guard notes there that an instrument could not be made safe. What a session notes of its
+    wire is for a traceback only.
     """
     if error is None:
         return ()
-    earlier = notes_of(error.__cause__ or error.__context__)
-    return (*earlier, *getattr(error, "__notes__", ()))
+    context = None if error.__suppress_context__ else error.__context__
+    earlier = notes_of(error.__cause__ or context)
+    own = [note for note in getattr(error, "__notes__", ()) if not note.startswith(WIRE_NOTE)]
+    return (*earlier, *own)
 
 
 class LimitExceeded(HilError, ValueError):

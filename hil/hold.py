@@ -1,6 +1,6 @@
 """Holding a bench: what protects a sample while anything is sent to it, and a probe's one program.
 
-A whole protocol and a single pulse are sent in the same way, inside `at_bench`.
+A whole protocol is sent inside `at_bench`, and all else inside `at_bench_briefly`.
 """
 
 import signal
@@ -78,13 +78,14 @@ def at_bench(
         yield Held(samples, stop, guard)
 
 
-def probe(bench: Bench, program: Program, cells: Indices, *, runs: Path, what: str) -> Readings:
-    """Play one program without keeping a run; its stress is booked all the same.
+@contextmanager
+def at_bench_briefly(bench: Bench, runs: Path, what: str) -> Iterator[Held]:
+    """Hold a bench, as `at_bench` does, for something that is no run; stress is booked alike.
 
     Parameters
     ----------
-    bench, program, cells : Bench, Program, Indices
-        As for `Bench.apply`; the bench is not yet open.
+    bench : Bench
+        Not yet open.
     runs : Path
         The folder with the sample log; the guard's log is put there too.
     what : str
@@ -97,6 +98,12 @@ def probe(bench: Bench, program: Program, cells: Indices, *, runs: Path, what: s
     with at_bench(bench, runs, name, at_once=True, log=runs / "guard.log") as held:
         if held.samples is not None:
             bench.ledger.journal = held.samples.write
+        yield held
+
+
+def probe(bench: Bench, program: Program, cells: Indices, *, runs: Path, what: str) -> Readings:
+    """Play one program on *cells* of a bench that is not yet open, held briefly."""
+    with at_bench_briefly(bench, runs, what):
         return bench.apply(program, cells)
 
 

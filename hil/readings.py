@@ -24,7 +24,8 @@ class Readings:
     voltage_v, current_a : (readings, cells) float64
         Voltage at the cell and current through it.
     limited : (readings, cells) bool
-        Whether the source was holding its current limit.
+        Whether the source was holding its current limit or the current was beyond the measuring
+        range: the reading says "at least so much" only. The status tells which.
     status : (readings, cells) int64
         The instrument's own status word; on physics bit 0 is limited, bit 1 over range.
     look : (readings,) int8
@@ -40,20 +41,38 @@ class Readings:
     look: NDArray[np.int8]
 
     @cached_property
-    def conductance_s(self) -> Floats:
-        """Conductance of each read, (reads, cells), zero subtracted where the read has one (S).
+    def reads(self) -> "Readings":
+        """One row a read: the mean of its apertures, its zero subtracted where it has one.
 
-        G = (mean I_V - I_0) / (mean V_V - V_0), NaN where a read has no voltage.
+        Its time is that of its last aperture; it is limited if one of them is; the status words
+        are or-ed.
         """
-        current_a, voltage_v = self.current_a, self.voltage_v
-        if len(self.look) > 1 and (self.look != _FIRST).any():
-            current_a, voltage_v = self._per_read(current_a), self._per_read(voltage_v)
-        conductance_s = np.full(current_a.shape, np.nan)
-        np.divide(current_a, voltage_v, out=conductance_s, where=voltage_v != 0.0)
+        if not (self.look != _FIRST).any():
+            return self
+        starts = np.flatnonzero(self.look != Look.AGAIN)
+        return Readings(
+            time_s=np.maximum.reduceat(self.time_s, starts, axis=0),
+            source_v=self._less_zero(self.source_v, starts),
+            voltage_v=self._less_zero(self.voltage_v, starts),
+            current_a=self._less_zero(self.current_a, starts),
+            limited=np.logical_or.reduceat(self.limited, starts, axis=0),
+            status=np.bitwise_or.reduceat(self.status, starts, axis=0),
+            look=np.full(len(starts), _FIRST, np.int8),
+        )
+
+    @cached_property
+    def conductance_s(self) -> Floats:
+        """Conductance of each of `reads`, (reads, cells) (S).
+
+        G = (mean I_V - I_0) / (mean V_V - V_0), NaN for a read at 0 V.
+        """
+        reads = self.reads
+        conductance_s = np.full(reads.current_a.shape, np.nan)
+        biased = (reads.voltage_v != 0.0) & (reads.source_v != 0.0)
+        np.divide(reads.current_a, reads.voltage_v, out=conductance_s, where=biased)
         return conductance_s
 
-    def _per_read(self, values: Floats) -> Floats:
-        starts = np.flatnonzero(self.look != Look.AGAIN)
+    def _less_zero(self, values: Floats, starts: NDArray[np.int64]) -> Floats:
         zeroed = self.look == Look.ZERO
         counted = np.where(zeroed[:, None], 0.0, values)
         sums = np.add.reduceat(counted, starts, axis=0)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from hil.bench import Bench
 from hil.catalog import PROTOCOLS
@@ -28,7 +29,7 @@ from hil.keeper import Keeper, Progress
 from hil.limits import Cost
 from hil.protocol import Protocol
 from hil.store import Header, RunStore
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 
 LARGEST_SEED = 2**40 - 1
 LAB_LOG = "lab.log"
@@ -122,7 +123,7 @@ def start(
     folder: Path,
     note: str = "",
     report: Callable[[Progress], None] | None = None,
-    lab: Lab | None = None,
+    lab: VirtualLab | None = None,
 ) -> Outcome:
     """Run a protocol from its beginning.
 
@@ -140,7 +141,7 @@ def start(
         A remark.
     report : callable, optional
         Told what is on disk, after each commit.
-    lab : Lab, optional
+    lab : VirtualLab, optional
         Where the instruments of a virtual bench are; kept going if the run does not end.
 
     Raises
@@ -183,6 +184,7 @@ def resume(
     report: Callable[[Progress], None] | None = None,
     *,
     forming: bool = False,
+    new_cells: bool = False,
     approve: Approve | None = None,
 ) -> Outcome:
     """Go on with a run that was stopped; on physics it ends as if it never had been.
@@ -193,6 +195,8 @@ def resume(
         As for `start`.
     forming : bool
         Whether forming is open on a bench with instruments, as at the start.
+    new_cells : bool
+        Whether to go on with new cells where the virtual lab is gone with those of the run.
     approve : callable, optional
         Told bench and plan before a bench with instruments is opened.
 
@@ -200,13 +204,15 @@ def resume(
     ------
     StoreError
         If the folder is no run, is from a newer version, or another process is writing it.
+    InstrumentError
+        If the virtual lab of the run is gone, unless it may go on with *new_cells*.
     """
     with RunStore.open(folder) as store, ExitStack() as stack:
         header = store.header
         named = bench_from_record(header.bench, header.bench_file)
         lab = None
         if header.kind == "virtual":
-            lab = stack.enter_context(_lab_again(store, named))
+            lab = stack.enter_context(_lab_again(store, named, new_cells=new_cells))
         bench = named.build(header.seed, lab, forming=forming)
         protocol = decode(header.parameters, PROTOCOLS.load(header.protocol), f"run {folder.name}")
         if store.snapshot is not None:
@@ -224,16 +230,31 @@ def resume(
         return _drive(protocol, bench, store, report, lab)
 
 
-def _lab_again(store: RunStore, named: NamedBench) -> Lab:
-    """Find the virtual lab of a run, with its cells as they are; a new one if it is gone."""
+def _lab_again(store: RunStore, named: NamedBench, *, new_cells: bool) -> VirtualLab:
+    """Find the virtual lab of a run with its cells as they are, or start a new one if it may be.
+
+    The time of a new one goes on where the records end.
+    """
     control = store.last_event("lab")
     if control is not None:
         try:
-            return Lab.connect(control)
-        except InstrumentError:
-            store.event("warning", "the virtual lab of this run is gone: its cells begin anew")
+            return VirtualLab.connect(control)
+        except InstrumentError as error:
+            if not new_cells:
+                raise InstrumentError(
+                    "the virtual lab of this run is gone, and its cells with it; hil resume "
+                    "--new-cells goes on with new ones"
+                ) from error
+    store.event("warning", "the virtual lab of this run was gone: it goes on with new cells")
     log = store.folder.parent / LAB_LOG
-    return Lab.start(named.file.counterpart(store.header.seed), log=log)
+    lab = VirtualLab.start(named.file.counterpart(store.header.seed), log=log)
+    times_s = [
+        values for name, values in store.table().items()
+        if name.startswith("time") and store.header.columns.get(name) == "s"
+    ]  # fmt: skip
+    if times_s and len(times_s[0]):
+        lab.clock().sleep(float(np.nanmax(times_s)))
+    return lab
 
 
 def _drive(
@@ -241,7 +262,7 @@ def _drive(
     bench: Bench,
     store: RunStore,
     report: Callable[[Progress], None] | None,
-    lab: Lab | None,
+    lab: VirtualLab | None,
 ) -> Outcome:
     """Open the bench, measure to the end or to a stop, leave it safe, note how it ended."""
     if lab is not None:

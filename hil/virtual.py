@@ -79,7 +79,7 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pace: Literal["virtual", "real"] = "virtual"
 
 
-class Lab:
+class VirtualLab:
     """A running lab: its clock, its logs and the means to disturb it.
 
     The lab goes on when this process ends, and ends by itself half an hour after the last
@@ -149,14 +149,16 @@ class Lab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        complaint = ""
         if isinstance(error, InstrumentError):
             with suppress(InstrumentError):
-                if complaint := self.ask("complaint"):
-                    error.add_note(f"the simulation itself failed: {complaint}")
+                complaint = self.ask("complaint")
         if self.kept:
             self.close()
         else:
             self.stop()
+        if complaint:
+            raise InstrumentError(f"the simulated device cannot do this: {complaint}") from None
 
     def clock(self) -> LabClock:
         """Give the clock of the lab; it is lost when the lab is closed."""

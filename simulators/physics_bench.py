@@ -163,6 +163,7 @@ class PhysicsBench(Bench):
                 limited = limited[self.readout.samples - 1 :: self.readout.samples]
             current_a, voltage_v, over = self._read_out(terminal, source_v, limited, cells)
             status = limited.astype(np.int64) | over.astype(np.int64) << 1
+            limited = limited | over
         return Readings(time_s, source_v, voltage_v, current_a, limited, status, timeline.look)
 
     def _play_until_limited(self, payload: "_Playing", cells: Indices) -> tuple[Terminal, Floats]:

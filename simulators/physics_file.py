@@ -14,7 +14,7 @@ from hil.simulators.physics_bench import PhysicsBench, Source
 from hil.simulators.readout import Readout
 
 if TYPE_CHECKING:
-    from hil.virtual import Lab
+    from hil.virtual import VirtualLab
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +39,12 @@ class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
         model, parameters = resolve(self.device.model, self.device.parameters, folder)
         return msgspec.structs.replace(self, device=Device(model=model, parameters=parameters))
 
-    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:  # noqa: ARG002
+    def build(
+        self,
+        name: str,
+        seed: int,
+        lab: "VirtualLab | None" = None,  # noqa: ARG002
+    ) -> Bench:
         """Make the bench, not yet open; there is nothing of a lab in it."""
         return PhysicsBench(
             name,

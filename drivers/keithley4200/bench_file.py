@@ -15,7 +15,7 @@ from hil.units import quantity
 from hil.virtual import InstrumentPlan, LabPlan
 
 if TYPE_CHECKING:
-    from hil.virtual import Lab
+    from hil.virtual import VirtualLab
 
 INSTRUMENT = "keithley4200"
 """Its name in a virtual lab."""
@@ -92,7 +92,7 @@ class Keithley4200File(BenchFile, kw_only=True, forbid_unknown_fields=True):
         virtual = msgspec.structs.replace(virtual, model=path)
         return msgspec.structs.replace(self, virtual=virtual)
 
-    def build(self, name: str, seed: int, lab: "Lab | None" = None) -> Bench:  # noqa: ARG002
+    def build(self, name: str, seed: int, lab: "VirtualLab | None" = None) -> Bench:  # noqa: ARG002
         """Make the bench, not yet open: the real instrument, or its counterpart in a lab."""
         from hil.drivers.keithley4200.bench import Keithley4200Bench
 

@@ -20,7 +20,7 @@ from hil.hold import at_bench, recall_stress
 from hil.program import Phase
 from hil.runner import choose_seed
 from hil.units import format_quantity
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 
 OPEN_OHM, SHORT_OHM = 1e9, 10.0
 """Beyond these a contact looks like none, or like a short (ohm)."""
@@ -161,7 +161,7 @@ def _run_contract(
     console: Console,
     named: NamedBench,
     seed: int,
-    lab: Lab | None,
+    lab: VirtualLab | None,
     out: Path,
     ohm: float,
     tolerance: float,

@@ -108,6 +108,13 @@ def worst_case(cost: Cost) -> str:
     )
 
 
+def show_cost(console: Console, name: str, cost: Cost, more: str = "") -> None:
+    """Show what a program could do at worst, and what the bench will not do as it says."""
+    console.line(f"{name:<8} {worst_case(cost)}{more}")
+    for note in cost.notes:
+        console.line(f"{'':<8} {note}")
+
+
 def show_bench(console: Console, bench: Bench, title: str) -> None:
     """Say what is measured on, and with what."""
     cells = f"{len(bench.cells)} cell{'s' if len(bench.cells) > 1 else ''}"

@@ -7,7 +7,7 @@ import click
 
 from hil.config import NamedBench
 from hil.runner import LAB_LOG
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 
 virtual_option = click.option(
     "--virtual",
@@ -25,7 +25,7 @@ allow_option = click.option(
 
 def lab_of(
     named: NamedBench, seed: int, out: Path, *, virtual: bool
-) -> AbstractContextManager[Lab | None]:
+) -> AbstractContextManager[VirtualLab | None]:
     """Start the lab with the virtual counterparts of a bench's instruments, where it is wanted.
 
     It ends with the context, unless a run that has not finished keeps it.
@@ -34,4 +34,4 @@ def lab_of(
         return nullcontext()
     plan = named.file.counterpart(seed)
     out.mkdir(parents=True, exist_ok=True)
-    return Lab.start(plan, log=out / LAB_LOG)
+    return VirtualLab.start(plan, log=out / LAB_LOG)

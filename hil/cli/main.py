@@ -1,6 +1,8 @@
 """``hil``: the commands by name, and how an error is told."""
 
+import signal
 import sys
+import threading
 import traceback
 from importlib import import_module
 from typing import NoReturn
@@ -77,6 +79,9 @@ def hil(debug: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line; an error is one sentence, with --debug also where it comes from."""
+    # SIGTERM ends a command as Ctrl-C does, before and after a run takes the signals itself
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from hil import program
 from hil.bench import Bench
-from hil.cli.console import RUNS, Console, confirm, show_bench, worst_case
+from hil.cli.console import RUNS, Console, confirm, show_bench, show_cost
 from hil.cli.instruments import lab_of, virtual_option
 from hil.config import find_bench
 from hil.errors import ConfigError
@@ -53,6 +53,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--json", "as_json", is_flag=True, help="End with one JSON object."),
         click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Of a simulated bench."),
         click.option("--cell", type=int, help="Which cell; all by default."),
+        click.option(
+            "--zero", is_flag=True, help="Read at 0 V first and subtract what the meters show."
+        ),
         click.option("--read", "read_v", type=Quantity("V"), default="0.1V", show_default=True),
         click.option("--bench", "bench_name", required=True, metavar="NAME|FILE"),
     ):
@@ -62,9 +65,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command(epilog="Example: hil read --bench tiox")
 @_options
-def read(bench_name: str, read_v: float, **options: Any) -> None:
+def read(bench_name: str, read_v: float, zero: bool, **options: Any) -> None:
     """Read cells once."""
-    _probe("read", program.read(read_v), ("read",), bench_name, **options)
+    _probe("read", program.read(read_v, zero=zero), ("read",), bench_name, **options)
 
 
 @click.command(epilog="Example: hil pulse --bench tiox --voltage 1.5V --high 500ns")
@@ -87,10 +90,11 @@ def pulse(
     high_s: float,
     edge_s: float,
     read_v: float,
+    zero: bool,
     **options: Any,
 ) -> None:
     """Send one pulse and read before and after."""
-    look = program.read(read_v)
+    look = program.read(read_v, zero=zero)
     whole = (
         look + program.pulse(voltage_v, high_s=high_s, edge_s=edge_s) + program.wait(100e-6) + look
     )
@@ -107,7 +111,7 @@ def pulse(
     help="Where runs are kept; the guard's log is put there.",
 )
 def safe(bench_name: str, out: Path) -> None:
-    """Bring every source of BENCH to 0 V, then off; also while something measures there."""
+    """Bring every source of BENCH to 0 V, then off."""
     bench = find_bench(bench_name).build(0)
     bench.sample = msgspec.structs.replace(bench.sample, device="")  # never mind who holds it
     with at_bench(bench, out, "safe", at_once=True, log=out / "guard.log"):
@@ -140,11 +144,9 @@ def _probe(
         cost = bench.check(whole, cells)
         if bench.kind != "physics":
             show_bench(console, bench, named.file.title)
-            console.line(f"{what:<8} {worst_case(cost)}")
-            for note in cost.notes:
-                console.line(f"         {note}")
+            show_cost(console, what, cost)
         confirm(console, bench, yes=yes)
-        readings = probe_bench(bench, whole, cells, runs=out, what=what)
+        readings = probe_bench(bench, whole, cells, runs=out, what=what).reads
     _show(console, bench, cells, looks, readings)
 
 
@@ -170,7 +172,7 @@ def _show(
             console.line(
                 f"{bench.cells.name(cell)}  {name:<6}  {format_quantity(volts, 'V')}  "
                 f"{format_quantity(amperes, 'A')}  {format_quantity(siemens, 'S')}"
-                f"{'  at the current limit' if limited else ''}"
+                f"{'  at the current limit, or beyond the range' if limited else ''}"
             )
             figures.append(
                 {"cell": cell, "look": name, "voltage_v": volts, "current_a": amperes,

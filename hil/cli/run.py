@@ -12,7 +12,7 @@ import msgspec
 
 from hil.bench import Bench
 from hil.catalog import PROTOCOLS
-from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, show_bench, worst_case
+from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, show_bench, show_cost
 from hil.cli.instruments import allow_option, lab_of, virtual_option
 from hil.cli.main import STOPPED
 from hil.config import find_bench
@@ -130,8 +130,16 @@ def run(
     "--json", "as_json", is_flag=True, help="End with one JSON object on standard output."
 )
 @click.option("--yes", is_flag=True, help="Do not ask before going on on hardware.")
+@click.option("--new-cells", is_flag=True, help="Go on with new cells if the virtual lab is gone.")
 @allow_option
-def resume(run_name: str, out: Path, as_json: bool, yes: bool, allowed: tuple[str, ...]) -> None:
+def resume(
+    run_name: str,
+    out: Path,
+    as_json: bool,
+    yes: bool,
+    new_cells: bool,
+    allowed: tuple[str, ...],
+) -> None:
     """Go on with RUN where it was stopped; on physics it ends as if it never had been."""
     console = Console(as_json)
     folder = find_run(run_name, out)
@@ -146,7 +154,13 @@ def resume(run_name: str, out: Path, as_json: bool, yes: bool, allowed: tuple[st
         confirm(console, bench, yes=yes)
 
     with console.progress() as line, _shown_with_fault(console, protocol, folder):
-        outcome = resume_run(folder, report=line, forming="forming" in allowed, approve=approve)
+        outcome = resume_run(
+            folder,
+            report=line,
+            forming="forming" in allowed,
+            new_cells=new_cells,
+            approve=approve,
+        )
     _finish(console, protocol, outcome)
 
 
@@ -274,12 +288,8 @@ def _typed(value: Any, hint: Any) -> str:
 def _show_plan(console: Console, planned: Plan) -> None:
     cost = planned.cost
     console.line(f"plan     {planned.text}")
-    console.line(
-        f"         {worst_case(cost)} a program; "
-        f"pulses last {format_quantity(cost.duration_s, 's', 3)} of device time"
-    )
-    for note in cost.notes:
-        console.line(f"         {note}")
+    lasting = format_quantity(cost.duration_s, "s", 3)
+    show_cost(console, "", cost, f" a program; pulses last {lasting} of device time")
 
 
 def _plan_figures(planned: Plan) -> dict[str, Any]:

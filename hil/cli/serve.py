@@ -31,8 +31,8 @@ _DUT = "resistor:10kohm"
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; any free one by default.")
 @click.option(
-    "--pace", type=click.Choice(["real", "virtual"]), default="real", show_default=True,
-    help="Time passes as on the wall, or when the control socket says so.",
+    "--pace", type=click.Choice(["real", "virtual"]),
+    help="Time passes as on the wall, or when the control socket says so; real, or as FILE says.",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(0, LARGEST_SEED), help="Of all randomness; drawn if left out."
@@ -42,7 +42,7 @@ def serve(
     type_: str | None,
     dut: str | None,
     port: int | None,
-    pace: Literal["real", "virtual"],
+    pace: Literal["real", "virtual"] | None,
     seed: int | None,
 ) -> None:
     """Serve the virtual instruments of a bench FILE, or one of a TYPE, until Ctrl-C."""
@@ -58,7 +58,9 @@ def serve(
     else:
         plan = _one_instrument(str(type_), dut or _DUT, seed)
     device = plan.model if file is not None else dut or _DUT
-    server = LabServer(_on_port(msgspec.structs.replace(plan, pace=pace), port))
+    if pace is not None:
+        plan = msgspec.structs.replace(plan, pace=pace)
+    server = LabServer(_on_port(plan, port))
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):
@@ -77,7 +79,12 @@ def _one_instrument(type_: str, dut: str, seed: int) -> LabPlan:
     model, parameters = _device(dut)
     instruments = {type_: InstrumentPlan(type=type_)}
     return LabPlan(
-        instruments=instruments, wiring=wiring, model=model, parameters=parameters, seed=seed
+        instruments=instruments,
+        wiring=wiring,
+        model=model,
+        parameters=parameters,
+        seed=seed,
+        pace="real",
     )
 
 

@@ -76,6 +76,11 @@ class IVSweep(Protocol, frozen=True, kw_only=True):
             highest_v(limits, way, self.step_v, USUAL_V) if given is None else given
             for given, way in ((self.set_v, sign), (self.reset_v, -sign))
         )
+        if 0.0 in (set_v, reset_v):
+            raise ConfigError(
+                f"step_v of {self.step_v:g} V leaves no step within the switching limits of bench "
+                f"{bench.name}; take a smaller one"
+            )
         if not set_v * sign > 0 > reset_v * sign:
             raise ConfigError(
                 f"the device on bench {bench.name} SETs at {'+' if sign > 0 else '-'} voltages; "

@@ -59,6 +59,9 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
     read_s: Annotated[
         float, quantity("s", "width of a read; its second half is measured", gt=0)
     ] = 20e-6
+    zero: Annotated[
+        bool, Meta(description="read at 0 V first and subtract, on a bench with an offset")
+    ] = False
     delay_s: Annotated[float, quantity("s", "0 V between pulse and read", gt=0)] = 100e-6
     window_low_s: Annotated[float, quantity("S", "lower end of the window", gt=0)] = 6e-6
     window_high_s: Annotated[float, quantity("S", "upper end of the window", gt=0)] = 29e-6
@@ -192,7 +195,7 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
     def _look(self, walk: Walk, rows: Indices) -> Batch:
         """Read cells without a pulse."""
         before = walk.before(rows)
-        readings = walk.bench.apply(_read(self), walk.cells[rows])
+        readings = walk.bench.apply(_read(self), walk.cells[rows]).reads
         walk.looked(rows, readings)
         return self._records(LOOK, before, np.full((1, len(rows)), np.nan), readings, False)
 
@@ -200,7 +203,7 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         """Send one closed-loop pulse to each of these cells."""
         voltages_v = walk.next_step_v(rows)[None]
         before = walk.before(rows)
-        readings = walk.bench.apply(self._program(voltages_v), walk.cells[rows])
+        readings = walk.bench.apply(self._program(voltages_v), walk.cells[rows]).reads
         walk.placed(rows, readings)
         return self._records(PLACE, before, voltages_v, readings, False)
 
@@ -209,7 +212,7 @@ class JumpTableCollection(Protocol, frozen=True, kw_only=True):
         chosen = walk.draw(rows, pulses)
         voltages_v = walk.voltages_v[chosen]
         before = walk.before(rows)
-        readings = walk.bench.apply(self._program(voltages_v), walk.cells[rows])
+        readings = walk.bench.apply(self._program(voltages_v), walk.cells[rows]).reads
         inside = walk.walked(rows, chosen, readings)
         return self._records(POINT, before, voltages_v, readings, inside)
 
@@ -286,7 +289,8 @@ def _look(protocol: JumpTableCollection, columns: int) -> Program:
 def _read(protocol: JumpTableCollection) -> Program:
     """Build a read whose second half is measured."""
     half_s = protocol.read_s / 2
-    return _limited(protocol, read(protocol.read_v, settle_s=half_s, aperture_s=half_s))
+    look = read(protocol.read_v, settle_s=half_s, aperture_s=half_s, zero=protocol.zero)
+    return _limited(protocol, look)
 
 
 def _limited(protocol: JumpTableCollection, program: Program) -> Program:

@@ -127,7 +127,7 @@ class Lab:
                 raise ConfigError(unknown(terminal, _SIGN, "wiring", "terminal"))
         self.plan = plan
         self.clock = VirtualClock() if plan.pace == "virtual" else RealClock()
-        self.model = make_model(*resolve(plan.model, plan.parameters, Path.cwd()))
+        self.model = make_model(*resolve(plan.model, plan.parameters, Path.cwd(), "virtual.model"))
         self.state = self.model.initial_state(1, np.random.default_rng([plan.seed, 1]))
         self.messages: Log[Message] = Log(100_000, 100_000_000)
         self.events: Log[Event] = Log(100_000, 5_000_000)

@@ -51,14 +51,19 @@ def make_model(name: str, parameters: dict[str, Any]) -> Model:
     return decode(parameters, model_type, f"model {name}")
 
 
-def resolve(name: str, parameters: dict[str, Any], folder: Path) -> tuple[str, dict[str, Any]]:
-    """Follow a model file to the class and all parameters, *parameters* taking precedence."""
+def resolve(
+    name: str, parameters: dict[str, Any], folder: Path, where: str = "device.model"
+) -> tuple[str, dict[str, Any]]:
+    """Follow a model file to the class and all parameters, *parameters* taking precedence.
+
+    *where* the name stands is for the error about one that there is not.
+    """
     if name in MODELS:
         return name, parameters
     shipped = shipped_model_files()
     path = shipped.get(name, folder / name)
     if name not in shipped and path.suffix != ".toml":
-        raise ConfigError(unknown(name, [*MODELS.names(), *shipped], "device.model", "model"))
+        raise ConfigError(unknown(name, [*MODELS.names(), *shipped], where, "model"))
     file = decode(read_toml(path), ModelFile, str(path))
     return file.model, {**file.parameters, **parameters}
 

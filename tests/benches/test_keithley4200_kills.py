@@ -19,7 +19,7 @@ import pytest
 from hil.errors import HilError, StoreError
 from hil.samples import SampleLog
 from hil.store import RunRecord
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 
 POINTS = 80
 TOTAL = 8 * POINTS
@@ -71,14 +71,14 @@ class Watch:
         assert process.poll() is None, process.communicate()[1]
 
 
-def events_of(lab: Lab) -> list[dict[str, Any]]:
+def events_of(lab: VirtualLab) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = lab.ask("terminals 0")
     return events
 
 
 def assert_off(watch: Watch, gone_wall_s: float) -> None:
     """See that the outputs went off within a second, and that nothing came after that."""
-    lab = Lab.connect(watch.control())
+    lab = VirtualLab.connect(watch.control())
     with closing(lab):
         outputs: list[dict[str, Any]] = []
 
@@ -92,7 +92,7 @@ def assert_off(watch: Watch, gone_wall_s: float) -> None:
         assert first_off[0]["wall_s"] - gone_wall_s < OFF_WITHIN_S
 
 
-def is_executing(lab: Lab) -> bool:
+def is_executing(lab: VirtualLab) -> bool:
     """Tell whether a long waveform is being played: EXECUTE is answered and nothing came since."""
     newest: list[Any] = []
     for _ in range(2):
@@ -104,7 +104,7 @@ def is_executing(lab: Lab) -> bool:
     return True
 
 
-def pulses_at(lab: Lab) -> int:
+def pulses_at(lab: VirtualLab) -> int:
     """Count the pulses that came out at the device, those of cut waveforms too."""
     count = 0
     for event in events_of(lab):
@@ -152,7 +152,7 @@ def test_kills_leave_outputs_off_and_no_row_lost_and_the_run_goes_on_in_the_same
     cut = 0
     for _ in range(4):
         watch.until_rows(watch.seen + rng.randrange(50, 200), process)
-        with closing(Lab.connect(watch.control())) as lab:
+        with closing(VirtualLab.connect(watch.control())) as lab:
             watch.until(partial(is_executing, lab))
         threading.Event().wait(rng.uniform(0.0, 0.04))
         watch.look()
@@ -162,7 +162,7 @@ def test_kills_leave_outputs_off_and_no_row_lost_and_the_run_goes_on_in_the_same
         assert_off(watch, gone_wall_s)
         watch.look()
         controls.add(watch.control())
-        with closing(Lab.connect(watch.control())) as lab:
+        with closing(VirtualLab.connect(watch.control())) as lab:
             cut += any(event.get("aborted") for event in events_of(lab))
             assert booked(watch) >= pulses_at(lab), "stress that the cell has had is not booked"
         process = begin(tmp_path, launch, "resume", str(watch.folder))
@@ -200,7 +200,7 @@ def test_a_pulled_connection_ends_the_run_safely_and_it_goes_on(
     watch = Watch(tmp_path)
     process = begin(tmp_path, launch)
     watch.until(lambda: watch.look() >= 100)
-    with closing(Lab.connect(watch.control())) as lab:
+    with closing(VirtualLab.connect(watch.control())) as lab:
         (name,) = lab.addresses
         gone_wall_s = time.time()
         lab.ask(f"fault disconnect {name}")
@@ -228,10 +228,14 @@ def test_a_killed_lab_ends_the_run_and_it_goes_on_with_cells_that_begin_anew(
     assert process.returncode == 1
     assert complaint.startswith("hil: ")
     with pytest.raises(HilError):
-        Lab.connect(control)
+        VirtualLab.connect(control)
     told = hil("resume", watch.folder)
-    assert told.code == 0
-    assert "begin anew" in hil("show", watch.folder).out
+    assert told.code == 1
+    assert "--new-cells" in told.err
+    assert hil("resume", watch.folder, "--new-cells").code == 0
+    assert "goes on with new cells" in hil("show", watch.folder).out
+    with RunRecord(watch.folder) as record:
+        assert (np.diff(record.table()["time_after_s"]) > 0).all()
     assert_complete(watch, hil)
 
 

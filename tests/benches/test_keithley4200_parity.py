@@ -16,7 +16,7 @@ from hil.config import NamedBench, find_bench
 from hil.program import Program, pulse, read, wait
 from hil.protocol import Table
 from hil.store import RunRecord
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 
 RANGES_A = (1e-5, 1e-4, 1e-3, 1e-2)
 COUNTS = 32768
@@ -84,7 +84,10 @@ class Pair:
             with named.build(seed) as bench:
                 yield bench
             return
-        with Lab.start(named.file.counterpart(seed)) as lab, named.build(seed, lab) as bench:
+        with (
+            VirtualLab.start(named.file.counterpart(seed)) as lab,
+            named.build(seed, lab) as bench,
+        ):
             yield bench
 
     def run(self, which: str, seed: int, **parameters: Any) -> Table:
@@ -95,7 +98,7 @@ class Pair:
             bench = named.build(seed)
             runner.start("jump-table", protocol, named, bench, seed=seed, folder=folder)
         else:
-            with Lab.start(named.file.counterpart(seed)) as lab:
+            with VirtualLab.start(named.file.counterpart(seed)) as lab:
                 bench = named.build(seed, lab)
                 runner.start(
                     "jump-table", protocol, named, bench, seed=seed, folder=folder, lab=lab

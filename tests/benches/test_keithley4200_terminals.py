@@ -12,7 +12,7 @@ from hil.bench import Bench
 from hil.config import find_bench
 from hil.errors import LimitExceeded, NotSupported
 from hil.program import Program, hold, pulse, ramp, read, staircase, wait
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 
 LIMIT_V = 1.8
 READ_LIMIT_V = 0.2
@@ -23,7 +23,7 @@ class Site(NamedTuple):
     """A bench on the virtual 4200A with a resistor, and its lab."""
 
     bench: Bench
-    lab: Lab
+    lab: VirtualLab
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,11 @@ def site() -> Iterator[Site]:
         "limits.switching.width_s": "0.5s",
     }
     named = find_bench("keithley4200", overrides)
-    with Lab.start(named.file.counterpart(1)) as lab, named.build(1, lab) as bench:
+    with VirtualLab.start(named.file.counterpart(1)) as lab, named.build(1, lab) as bench:
         yield Site(bench, lab)
 
 
-def numbers_of(lab: Lab) -> tuple[int, int]:
+def numbers_of(lab: VirtualLab) -> tuple[int, int]:
     """Count the entries of the terminal log and of the byte log so far."""
     events, messages = lab.ask("terminals 0"), lab.ask("bytes 0")
     return (events[-1]["n"] + 1 if events else 0), (messages[-1][0] + 1 if messages else 0)

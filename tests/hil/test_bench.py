@@ -108,7 +108,7 @@ def test_programs_are_prepared_once_for_the_same_cells() -> None:
 def test_a_rounded_time_passes_the_check(seconds: float) -> None:
     bench = Paper(current_limit="regulated", time_step_s=10e-9)
     bench.check(wait(bench.round_time(seconds)))
-    with pytest.raises(NotSupported, match="resolves"):
+    with pytest.raises(NotSupported, match="15 ns lies between; take 10 ns or 20 ns"):
         bench.check(wait(1.5e-8))
 
 

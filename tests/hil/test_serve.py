@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hil.virtual import Lab
+from hil.virtual import VirtualLab
 from tests.simulators.instruments.echo import Client, install_echo
 
 BENCH = """
@@ -99,7 +99,7 @@ class TestServing:
         process = launch("serve", "lab.toml", "--pace", "virtual", "--seed", 4)
         first, control, *_ = introduction(process)
         assert control.endswith("virtual pace, seed 4")
-        lab = Lab.connect(control.split()[2].rstrip(";"))
+        lab = VirtualLab.connect(control.split()[2].rstrip(";"))
         assert lab.addresses == {"echo": first.split()[0]}
         lab.clock().sleep(60.0)
         client = Client(lab.addresses["echo"])
@@ -122,7 +122,7 @@ class TestServing:
     ) -> None:
         process = launch("serve", "--instrument", "echo")
         control = introduction(process)[1]
-        Lab.connect(control.split()[2].rstrip(";")).stop()
+        VirtualLab.connect(control.split()[2].rstrip(";")).stop()
         assert process.wait(20) == 0
 
 

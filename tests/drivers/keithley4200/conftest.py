@@ -10,7 +10,7 @@ from hil.config import NamedBench, find_bench
 from hil.drivers.keithley4200.bench import Keithley4200Bench
 from hil.drivers.keithley4200.bench_file import INSTRUMENT
 from hil.errors import InstrumentError
-from hil.virtual import Lab, LabPlan
+from hil.virtual import LabPlan, VirtualLab
 
 RESISTOR = {
     "virtual.model": "resistor",
@@ -25,7 +25,7 @@ IDEAL = {**RESISTOR, "virtual.ideal": "true"}
 class Site:
     """A bench and its lab; what was before it in the logs is left out."""
 
-    def __init__(self, lab: Lab, bench: Keithley4200Bench) -> None:
+    def __init__(self, lab: VirtualLab, bench: Keithley4200Bench) -> None:
         self.lab = lab
         self.bench = bench
         self._first_byte = self.bytes_so_far()
@@ -63,7 +63,7 @@ def plan_of(bench: NamedBench, options: dict[str, Any] | None = None) -> LabPlan
     return plan
 
 
-def placed(bench: NamedBench, lab: Lab) -> Site:
+def placed(bench: NamedBench, lab: VirtualLab) -> Site:
     """A bench in a lab, not yet open."""
     built = bench.build(1, lab)
     assert isinstance(built, Keithley4200Bench)
@@ -77,14 +77,14 @@ def closed(place: Site) -> None:
 
 
 @pytest.fixture(scope="module")
-def resistors_lab() -> Iterator[Lab]:
+def resistors_lab() -> Iterator[VirtualLab]:
     """A lab with a resistor of 10 kohm and ideal meters, for a whole module."""
-    with Lab.start(plan_of(named(IDEAL))) as lab:
+    with VirtualLab.start(plan_of(named(IDEAL))) as lab:
         yield lab
 
 
 @pytest.fixture
-def resistor(resistors_lab: Lab) -> Iterator[Site]:
+def resistor(resistors_lab: VirtualLab) -> Iterator[Site]:
     """An open bench on a resistor."""
     place = placed(named(IDEAL), resistors_lab)
     place.bench.open()
@@ -106,7 +106,7 @@ def site() -> Iterator[Callable[..., Site]]:
         is_open: bool = True,
     ) -> Site:
         bench = named(overrides)
-        place = placed(bench, Lab.start(plan_of(bench, options)))
+        place = placed(bench, VirtualLab.start(plan_of(bench, options)))
         places.append(place)
         if is_open:
             place.bench.open()
