@@ -136,6 +136,10 @@ class Bench(ABC):
         Resistance between source and cell (ohm).
     sets_at : int
         Sign of the voltage that SETs the device under the probes.
+    forming_open : bool
+        Whether forming is open where there are limits for it.
+    touched : bool
+        Whether an instrument of the bench has been reached since it was made.
     """
 
     kind: Kind = "physics"
@@ -162,6 +166,8 @@ class Bench(ABC):
         self.source_ohm = source_ohm
         self.sets_at = sets_at
         self.ledger = Ledger(len(cells))
+        self.forming_open = True
+        self.touched = False
         self._checked: dict[tuple[int, bytes], _Checked] = {}
         self._is_open = False
 
@@ -182,7 +188,7 @@ class Bench(ABC):
         """
         if self._is_open:
             return
-        self._is_open = True
+        self._is_open = self.touched = True
         try:
             self._open()
         except BaseException:
@@ -342,6 +348,10 @@ class Bench(ABC):
     def _check_anew(self, program: Program, cells: Indices) -> "_Checked":
         """Compare with limits and capabilities: all but the budget."""
         self.capabilities.refuse(program, self.name)
+        if Phase.FORMING in program.phases and not self.forming_open:
+            raise LimitExceeded(
+                "forming is opened for one run at a time on instruments: add --allow forming"
+            )
         stress, largest_v = check_limits(program, self.limits)
         limit_a = self._current_limit_a(program)
         current_a = self._largest_current_a(program, largest_v, limit_a)

@@ -25,6 +25,9 @@ CONTACT_V = 50e-3
 OPEN_OHM, SHORT_OHM = 1e9, 10.0
 """Beyond these a contact looks like none, or like a short (ohm)."""
 
+LEAKS_OHM = 10e6
+"""Less than this is something under the probes, and no leakage (ohm)."""
+
 COUNT = 64
 SETTLE_S = 1e-3
 APERTURE_S = 1e-3
@@ -66,7 +69,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def bound(self) -> Literal["less than", "more than"] | None:
-        """What the resistance is of `resistance_ohm`, where that is only a bound."""
+        """On which side of `resistance_ohm` the resistance is, where that is only a bound."""
         if self.limited:
             return "less than"
         return "more than" if abs(self.current_a) <= self.least_a else None
@@ -90,11 +93,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """Say it in one line."""
-        least = "at least " if self.limited else ""
-        current = (
-            f"{least}{format_quantity(self.current_a, 'A', 3)} "
-            f"(sigma {format_quantity(self.noise_a, 'A', 3)})"
-        )
+        current = format_quantity(self.current_a, "A", 3)
+        noise = format_quantity(self.noise_a, "A", 3)
+        current = f"at least {current}" if self.limited else f"{current} (sigma {noise})"
         if self.check == "zero":
             return f"0 V reads {format_quantity(self.voltage_v, 'V', 3)} and {current}"
         return f"{current} at {format_quantity(self.voltage_v, 'V', 3)}: {self.resistance}"
@@ -158,11 +159,18 @@ def contact_fault(found: Finding) -> CellFault | None:
             remedy += ", or raise limits.read.current_a if only the range is too small"
     elif found.bound == "more than" or ohm > OPEN_OHM:
         what, remedy = "an open circuit", "lower the probes, or look whether they slide"
-        if 0 < ohm < OPEN_OHM:
+        if ohm < OPEN_OHM:
             remedy += ", or lower limits.read.current_a if a smaller current is expected"
     else:
         return None
     return CellFault(f"{found.resistance} looks like {what}; {remedy}")
+
+
+def leakage_fault(found: Finding) -> CellFault | None:
+    """Judge what lifted probes showed: None if little enough leaks, else that they are not."""
+    if found.bound == "more than" or found.resistance_ohm >= LEAKS_OHM:
+        return None
+    return CellFault(f"{found.resistance} is no leakage; lift the probes, then check again")
 
 
 def keep(runs: Path, found: Finding) -> None:

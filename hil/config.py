@@ -80,8 +80,7 @@ class NamedBench(msgspec.Struct, frozen=True):
             bench = self.file.build(self.name, seed, lab)
         except ConfigError as error:
             raise ConfigError(f"bench {self.name}, {error}") from error
-        if bench.kind != "physics" and not forming:
-            bench.limits = msgspec.structs.replace(bench.limits, forming=None)
+        bench.forming_open = forming or bench.kind == "physics"
         return bench
 
     def with_device(self, device: str) -> "NamedBench":

@@ -73,7 +73,12 @@ def at_bench(
         samples = _sample_log(bench, runs, run, stack)
         stop, deaf = stack.enter_context(_stop_signals(at_once=at_once))
         guard = _guard(bench, log or runs / run / "guard.log", stack)
-        stack.enter_context(bench)
+        try:
+            stack.enter_context(bench)
+        except BaseException:
+            if guard is not None and not bench.touched:
+                guard.release()  # nothing was reached: there is nothing to make safe
+            raise
         stack.callback(deaf.set)  # the first on the way out
         yield Held(samples, stop, guard)
 

@@ -75,8 +75,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Return the limits of a phase; raises LimitExceeded for forming where it is shut."""
         if phase is Phase.FORMING and self.forming is None:
             raise LimitExceeded(
-                "forming is not open on this bench; state [limits.forming] in the bench file "
-                "and, if it has instruments, open it for this run with --allow forming"
+                "forming has no limits on this bench; state [limits.forming] in the bench file"
             )
         return (self.read, self.switching, self.forming)[phase]  # type: ignore[return-value]
 

@@ -282,8 +282,11 @@ def _drive(
             store.event("warning", warning)
         return Outcome(store.folder, finished=False, warnings=warnings)
     except BaseException as error:
-        _note_failure(store, error)
-        raise
+        behind = error if lab is None else lab.explained(error)
+        _note_failure(store, behind)
+        if behind is error:
+            raise
+        raise behind from None
     store.event("finished" if finished else "interrupted")
     if lab is not None:
         lab.kept = not finished

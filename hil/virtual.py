@@ -149,16 +149,21 @@ class VirtualLab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        complaint = ""
-        if isinstance(error, InstrumentError):
-            with suppress(InstrumentError):
-                complaint = self.ask("complaint")
+        explained = None if error is None else self.explained(error)
         if self.kept:
             self.close()
         else:
             self.stop()
-        if complaint:
-            raise InstrumentError(f"the simulated device cannot do this: {complaint}") from None
+        if explained is not None and explained is not error:
+            raise explained from None
+
+    def explained(self, error: BaseException) -> BaseException:
+        """Give what went wrong in the simulation, where that is behind an instrument's error."""
+        if isinstance(error, InstrumentError):
+            with suppress(InstrumentError):
+                if complaint := self.ask("complaint"):
+                    return InstrumentError(f"the simulated device cannot do this: {complaint}")
+        return error
 
     def clock(self) -> LabClock:
         """Give the clock of the lab; it is lost when the lab is closed."""

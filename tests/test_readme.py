@@ -1,8 +1,11 @@
 """What README and CONTRIBUTING show works."""
 
 import re
+import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ def blocks(name: str, language: str) -> list[str]:
 
 
 def test_the_protocol_in_the_readme_measures() -> None:
-    (code,) = blocks("README.md", "python")
+    code = next(block for block in blocks("README.md", "python") if "class Endurance" in block)
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     protocol = names["Endurance"](blocks=3, cycles_per_block=5)  # type: ignore[operator]
@@ -30,6 +33,19 @@ def test_the_protocol_in_the_readme_measures() -> None:
     lrs_s = np.mean([batch.values["lrs_s"] for batch in batches])
     hrs_s = np.mean([batch.values["hrs_s"] for batch in batches])
     assert lrs_s > 1.2 * hrs_s
+
+
+def test_pymeasure_measures_the_resistor_that_is_served(
+    launch: Callable[..., subprocess.Popen[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = (block for block in blocks("README.md", "python") if "pymeasure" in block)
+    served = launch("serve", "--instrument", "keithley4200", "--dut", "resistor:10000")
+    assert served.stdout is not None
+    address = served.stdout.readline().split()[0]
+    names: dict[str, Any] = {}
+    exec(code.replace("TCPIP::127.0.0.1::1225::SOCKET", address), names)
+    names["instrument"].adapter.close()
+    assert float(capsys.readouterr().out) == pytest.approx(1e-4, rel=1e-3)
 
 
 def test_the_contract_in_contributing_is_python() -> None:

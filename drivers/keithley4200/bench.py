@@ -8,6 +8,8 @@ once, capacitance.
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hil.bench import Assurance, Bench, Cells, Indices, Prepared, Sample
 from hil.capabilities import Capabilities
 from hil.clock import Clock
@@ -123,6 +125,11 @@ class Keithley4200Bench(Bench):
                     "assumed",
                     f"set in SMU{self._smu}, which cannot be asked for it",
                 ),
+                Assurance(
+                    "voltages at compliance",
+                    "verified",
+                    "one that equals its level was not measured and is NaN",
+                ),
                 Assurance("interlock", "verified", "an open one reads exactly 0 A everywhere"),
             )
         return (*found, Assurance("version", "verified", "the instrument is asked when opened"))
@@ -144,10 +151,11 @@ class Keithley4200Bench(Bench):
     def _prepare(self, program: Program, _cells: Indices, current_limit_a: float) -> Prepared:
         if program.demands.regulated and self.capabilities.regulates:
             sweep = prepared_sweep(program, current_limit_a, self._line_hz)
-            notes: tuple[str, ...] = (
-                f"played by SMU{self._smu}; its own time a step is an estimate",
+            note = (
+                f"played by SMU{self._smu}: each step lasts about {sweep.own_share:.0%} longer "
+                "than is compared with the limits and booked"
             )
-            return Prepared(sweep, sweep.duration_s, notes)
+            return Prepared(sweep, sweep.duration_s, (note,))
         pulses, notes = prepared_pulses(program, current_limit_a, self.source_ohm)
         return Prepared(pulses, program.timeline.longest_s, notes)
 
@@ -188,10 +196,13 @@ class Keithley4200Bench(Bench):
 
     def _readings(self, program: Program, measured: Measured) -> Readings:
         timeline = program.timeline
+        voltage_v = measured.voltage_v - measured.current_a * self._series_ohm
+        if self._series_ohm > 0:
+            voltage_v[measured.over] = np.nan  # nobody knows what falls off at the resistor
         return Readings(
             time_s=measured.time_s[:, None],
             source_v=timeline.source_v,
-            voltage_v=(measured.voltage_v - measured.current_a * self._series_ohm)[:, None],
+            voltage_v=voltage_v[:, None],
             current_a=measured.current_a[:, None],
             limited=measured.limited[:, None],
             status=measured.status[:, None],
@@ -220,7 +231,8 @@ class Keithley4200Bench(Bench):
                 failed.append(error)
         if failed:
             raise InstrumentError(
-                f"the 4200A at {self._address} may still be on: {failed[0]}"
+                f"the outputs of the 4200A at {self._address} could not be switched off from "
+                "here; the guard tries it once more: look at the instrument"
             ) from failed[0]
 
     def _close(self) -> None:

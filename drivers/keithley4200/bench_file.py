@@ -1,5 +1,6 @@
 """The bench file of a 4200A-SCS."""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 INSTRUMENT = "keithley4200"
 """Its name in a virtual lab."""
 
+_address = re.compile(r"TCPIP\d*::[^:\s]+::(\d{1,5})::SOCKET", re.IGNORECASE).fullmatch
 _pulse_port = re.compile(r"PMU1-([12])").fullmatch
 _sweep_port = re.compile(r"SMU([1-9])").fullmatch
 
@@ -31,6 +33,14 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     line_hz: Annotated[
         Literal[50, 60], Meta(description="line frequency, in which an SMU counts its aperture")
     ] = 60
+
+    def __post_init__(self) -> None:
+        match = _address(self.address)
+        if match is None or not 0 < int(match[1]) < 65536:
+            raise ConfigError(
+                f"instrument.address is {self.address!r}; a 4200A is reached over Ethernet: "
+                "TCPIP::192.168.0.10::1225::SOCKET, with its own host and port"
+            )
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +83,22 @@ class Virtual(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Literal["virtual", "real"], Meta(description="real: time passes as on the wall")
     ] = "virtual"
     ideal: Annotated[bool, Meta(description="no noise, offset and settling")] = False
+
+    def __post_init__(self) -> None:
+        for key, value in self.parameters.items():
+            if not _is_finite(value):
+                raise ConfigError(
+                    f"virtual.parameters.{key} is {value}; a parameter is of finite numbers"
+                )
+
+
+def _is_finite(value: Any) -> bool:
+    """Tell whether no number in it is NaN or infinite; JSON has neither."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 class Keithley4200File(BenchFile, kw_only=True, forbid_unknown_fields=True):

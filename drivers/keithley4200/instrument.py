@@ -27,6 +27,10 @@ REMEDY = (
     "start KXCI on the 4200A (Clarius closed), with Ethernet, port 1225 and terminator None in "
     "KCon"
 )
+SILENCE = (
+    "another program may have this 4200A, which serves one at a time: stop that program; or the "
+    "terminator in KCon is not None"
+)
 ARRAY = 128
 """Values of one command that stores segments (section 7)."""
 PIECE = 2048
@@ -53,6 +57,7 @@ def connected(address: str) -> "Keithley4200A":
         read_termination="\0",
         resync=("*IDN?", "KEITHLEY INSTRUMENTS,KI4200A?,.*"),
         remedy=REMEDY,
+        silence=SILENCE,
     )
     try:
         return Keithley4200A(session)

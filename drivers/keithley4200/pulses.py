@@ -70,6 +70,8 @@ class Measured(NamedTuple):
         Bench time at the end of each window; means over it.
     limited : (readings,) bool
         Beyond the measuring range or the current limit.
+    over : (readings,) bool
+        Beyond the measuring range: the current is larger than what was measured.
     status : (readings,) int64
         The instrument's word.
     """
@@ -78,6 +80,7 @@ class Measured(NamedTuple):
     voltage_v: Floats
     current_a: Floats
     limited: NDArray[np.bool_]
+    over: NDArray[np.bool_]
     status: NDArray[np.int64]
 
 
@@ -205,10 +208,8 @@ class Player:
         if len(parts) == 1:
             return parts[0]
         if not parts:
-            nothing = np.empty(0)
-            return Measured(
-                nothing, nothing, nothing, nothing.astype(bool), nothing.astype(np.int64)
-            )
+            nothing, none = np.empty(0), np.empty(0, bool)
+            return Measured(nothing, nothing, nothing, none, none, np.empty(0, np.int64))
         return Measured(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def _execute(self, execution: Execution, pulses: Pulses) -> Measured:
@@ -220,10 +221,10 @@ class Player:
         self._instrument.check()  # a test that was refused leaves the data of the one before
         rows = self._instrument.rows(self._channel, len(execution.ends_s))
         self._refuse_foreign(rows, execution, pulses.range_a)
-        over = rows.status & (CURRENT_OVER | COMPLIANCE) > 0
-        limited = over | (np.abs(rows.current_a) >= pulses.limit_a)
+        over, held = (rows.status & bits > 0 for bits in (CURRENT_OVER, COMPLIANCE))
+        limited = over | held | (np.abs(rows.current_a) >= pulses.limit_a)
         return Measured(
-            start_s + execution.ends_s, rows.voltage_v, rows.current_a, limited, rows.status
+            start_s + execution.ends_s, rows.voltage_v, rows.current_a, limited, over, rows.status
         )
 
     def _set_up(self, execution: Execution, range_a: float) -> None:

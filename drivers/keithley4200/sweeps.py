@@ -16,6 +16,8 @@ from hil.drivers.keithley4200.pulses import Measured
 from hil.drivers.keithley4200.segments import microvolts
 from hil.drivers.keithley4200.unconfirmed import (
     AT_LIMIT_SHARE,
+    LEVEL_COUNT_SHARE,
+    LEVEL_COUNT_V,
     LONGEST_DELAY_S,
     POLL_S,
     START_S,
@@ -39,6 +41,8 @@ RANGES_A = (100e-9, 1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 100e-3)
 """Its current ranges (A)."""
 UNEVEN_S = 100e-6
 """Longest edge, and how much the delays of the steps may differ (s): an SMU has its own edges."""
+OWN_SHARE = 0.25
+"""Most that an SMU's own time may add to a step: limits and ledger do not count it (share)."""
 EXPANDED = 65_536
 """Segments that a staircase of 4096 levels may have at most, repeats included."""
 
@@ -69,14 +73,22 @@ class Sweep(NamedTuple):
         """How long it takes, about (s): an SMU adds time of its own to each step."""
         return len(self.levels_v) * (self.delay_s + self.aperture_s + SWEEP_STEP_S)
 
+    @property
+    def own_share(self) -> float:
+        """How much longer than programmed each step takes, about, `OWN_SHARE` at most."""
+        return SWEEP_STEP_S / (self.delay_s + self.aperture_s)
+
 
 def prepared_sweep(program: Program, limit_a: float, line_hz: float) -> Sweep:
     """Turn a program into a sweep.
 
+    Limits are compared with the program, and the program is booked: neither counts the SMU's own
+    time, by which a cell is stressed for longer, at most by `OWN_SHARE` as far as it is known.
+
     Raises
     ------
     NotSupported
-        It is no staircase that this SMU can play.
+        It is no staircase that this SMU can play, or its steps are too short.
     ConfigError
         The current limit or the dwell has more digits than the instrument takes.
     """
@@ -104,7 +116,14 @@ def prepared_sweep(program: Program, limit_a: float, line_hz: float) -> Sweep:
     for value in (limit_a, delay_s):
         exact(value)  # raises for what the instrument could not be told
     stop = program.demands.stop_at_limit
-    return Sweep(microvolts(levels_v) / VOLTS_PER_UNIT, delay_s, aperture_s, limit_a, stop)
+    sweep = Sweep(microvolts(levels_v) / VOLTS_PER_UNIT, delay_s, aperture_s, limit_a, stop)
+    if sweep.own_share > OWN_SHARE * (1 + 1e-9):
+        raise NotSupported(
+            f"the SMU adds about {format_quantity(SWEEP_STEP_S, 's')} of its own to each step, "
+            f"too much for one of {format_quantity(delay_s + aperture_s, 's')}; make dwell and "
+            f"aperture {format_quantity(SWEEP_STEP_S / OWN_SHARE, 's')} or longer together"
+        )
+    return sweep
 
 
 def _staircase(program: Program) -> tuple[Floats, float, float]:
@@ -180,7 +199,8 @@ class Sweeper:
     def play(self, sweep: Sweep) -> Measured:
         """Play a sweep; the SMU is off afterwards.
 
-        Readings after the one that a sweep stopped at are NaN.
+        Readings after the one that a sweep stopped at are NaN, and so is a voltage at compliance
+        that is the programmed one.
 
         Raises
         ------
@@ -275,9 +295,10 @@ class Sweeper:
         status[:done] = words.astype(np.int64)
         return Measured(
             _filled(start_s + times_s, steps),
-            _filled(voltage.value, steps),
+            _known(_filled(voltage.value, steps), limited, sweep.levels_v),
             _filled(current.value, steps),
             limited,
+            np.zeros(steps, bool),  # its compliance ends within its range
             status,
         )
 
@@ -293,6 +314,12 @@ class Sweeper:
                 f"the SMU has {done} readings of {steps} steps and is not at its current limit; "
                 "nothing of them is taken: repeat the sweep"
             )
+
+
+def _known(voltage_v: Floats, limited: NDArray[np.bool_], levels_v: Floats) -> Floats:
+    """Put NaN where a source that holds its current says that it is at its level."""
+    as_told = np.isclose(voltage_v, levels_v, rtol=LEVEL_COUNT_SHARE, atol=LEVEL_COUNT_V)
+    return np.where(limited & as_told, np.nan, voltage_v)
 
 
 def _filled(values: Floats, count: int) -> Floats:

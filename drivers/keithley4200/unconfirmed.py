@@ -37,7 +37,14 @@ RPM_SETTLING_S = {100e-9: 100e-6, 1e-6: 20e-6, 10e-6: 8e-6, 100e-6: 2e-6}
 """Time an RPM range needs to settle after a step (A to s), as users report; others at once."""
 
 SWEEP_STEP_S = 2e-3
-"""What a step of a list sweep takes beside its delay and aperture (s); for time left only."""
+"""What a step of a list sweep takes beside its delay and aperture (s), as SMUs of its class do: so
+much longer than the program says its level stands, and neither limits nor ledger know of it.
+Steps that are short beside it are refused."""
+
+LEVEL_COUNT_V, LEVEL_COUNT_SHARE = 20e-6, 1e-6
+"""Whether DO 'V1' of a voltage source gives what was measured or what was programmed is open. A
+source that holds its current is not at its level: where a reading at compliance is no more than
+one count off it (V, share), V1 is taken for the programmed one and that voltage for unknown."""
 
 LONGEST_DELAY_S = 6.553
 """Longest delay before a measurement of a sweep (DT, s), as its predecessors had it."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 from hil.drivers.session.bytelog import ByteLog, shown
 from hil.drivers.session.connect import open_resource
 from hil.drivers.session.line import Line, open_line
-from hil.errors import InstrumentError, SessionTimeout
+from hil.errors import WIRE_NOTE, InstrumentError, SessionTimeout
 
 PROBES = 3  # how often who is out of step asks for his bearings, each time for one timeout
 # So long must a line be quiet to be in step again: what an instrument sends in two pieces can be
@@ -32,6 +32,7 @@ class Wiring(NamedTuple):
     read_termination: str
     resync: tuple[str, str]
     remedy: str
+    silence: str
     timeout_s: float
     visa_library: str
     settings: dict[str, Any]
@@ -55,11 +56,11 @@ class Exchange:
         self._log = log
         self._end_out = wiring.write_termination
         self._end_in = wiring.read_termination.encode("ascii")
-        self._remedy = f"; {wiring.remedy}" if wiring.remedy else ""
         self.traffic = ByteLog(record)
         self.asker: threading.Thread | None = None
         self._command = ""  # the last one that was sent
         self._owed = False  # its answer has not been received
+        self._stands = False  # the connection was accepted
         self._heard = False  # an answer has come over this connection
         self._stale = ""  # why the exchange is out of step; empty: it is in step
         self._late_probes = 0  # answers to the resync command that may still come
@@ -146,6 +147,7 @@ class Exchange:
     def reopen(self) -> None:
         """Take a new connection, which is in step."""
         self._gone = "it could not be opened again"
+        self._stands = False
         self.resource.close()
         self._line = self._open()
         self._gone = self._stale = ""
@@ -166,7 +168,15 @@ class Exchange:
 
     def annotate(self, error: BaseException) -> None:
         """Note the last bytes on an error."""
-        error.add_note(f"the last bytes on {self._wiring.address}:\n{self.traffic.tail()}")
+        last = f"the last bytes on {self._wiring.address}:\n{self.traffic.tail()}"
+        error.add_note(f"{WIRE_NOTE}{last}")
+
+    @property
+    def _remedy(self) -> str:
+        """What the sentence of an error ends with: a line that stands may be the wrong one."""
+        silent = self._stands and not self._heard
+        remedy = self._wiring.silence if silent else self._wiring.remedy
+        return f"; {remedy}" if remedy else ""
 
     def _receive(self, take: Callable[[float], bytes], limit_s: float) -> bytes:
         try:
@@ -259,4 +269,5 @@ class Exchange:
         except OSError as error:
             self.resource.close()
             raise InstrumentError(f"{wiring.address}: {error}{self._remedy}") from error
+        self._stands = True
         return line

@@ -48,6 +48,9 @@ class Session(Adapter):  # type: ignore[misc]  # pymeasure has no types
         ("queries"). It matters for pymeasure, which writes and reads in two calls.
     remedy
         What to do where there is no connection: ``"start KXCI on the 4200A"``.
+    silence
+        What to do where there is one and nobody has answered: ``"stop the other program"``; the
+        remedy if empty.
     timeout_s
         How long an answer may take (s), in the time of this computer.
     visa_library
@@ -77,6 +80,7 @@ class Session(Adapter):  # type: ignore[misc]  # pymeasure has no types
         resync: tuple[str, str],
         answers: Literal["all", "queries"] = "all",
         remedy: str = "",
+        silence: str = "",
         timeout_s: float = 5.0,
         visa_library: str = "@py",
         settings: dict[str, Any] | None = None,
@@ -91,8 +95,8 @@ class Session(Adapter):  # type: ignore[misc]  # pymeasure has no types
         self._all_answered = answers == "all"
         self._turn = Turn(address)
         wiring = Wiring(
-            address, write_termination, read_termination, resync, remedy, timeout_s, visa_library,
-            settings or {},
+            address, write_termination, read_termination, resync, remedy, silence or remedy,
+            timeout_s, visa_library, settings or {},
         )  # fmt: skip
         self._exchange = Exchange(wiring, self.log, record)
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,17 @@ import click
 
 from hil import checks
 from hil.bench import Bench
-from hil.checks import Finding, Look
-from hil.cli.console import RUNS, Console, confirm, show_bench, worst_case
+from hil.checks import Check, Finding
+from hil.cli.console import RUNS, Console, confirm, show_bench, show_cost
 from hil.cli.instruments import lab_of, virtual_option
 from hil.cli.probe import Quantity
 from hil.config import NamedBench, find_bench
-from hil.errors import CellFault, ConfigError, InstrumentError
-from hil.hold import at_bench, recall_stress
+from hil.errors import CellFault, ConfigError, InstrumentError, MissingExtra
+from hil.hold import at_bench_briefly, recall_stress
 from hil.program import Phase
 from hil.runner import choose_seed
 from hil.units import format_quantity
 from hil.virtual import VirtualLab
-
-OPEN_OHM, SHORT_OHM = 1e9, 10.0
-"""Beyond these a contact looks like none, or like a short (ohm)."""
 
 RESISTOR_TOLERANCE = 0.05
 """How near a stated resistor must be measured before the contract is run on it (relative)."""
@@ -68,12 +66,17 @@ def check(
     """Open BENCH, say what it is and promises, measure its offset, and leave it safe."""
     if contract and resistor_ohm is None:
         raise click.UsageError("--contract needs a resistor under the probes: --resistor 10kohm")
-    if contact and lifted:
-        raise click.UsageError("--contact wants the probes down and --open wants them lifted")
+    if resistor_ohm is not None and resistor_ohm <= 0:
+        raise click.UsageError("--resistor is above 0 ohm: the one under the probes")
+    if lifted and (contact or contract):
+        what = "contact" if contact else "contract"
+        raise click.UsageError(f"--{what} wants the probes down and --open wants them lifted")
+    if contract:
+        _refuse_without_pytest()
     console = Console(as_json)
     named = find_bench(bench_name).with_device(device)
     seed = choose_seed()
-    wanted: tuple[Look, ...] = ("zero",)
+    wanted: tuple[Check, ...] = ("zero",)
     if lifted:
         wanted = ("zero", "open")
     elif contact or contract:
@@ -83,9 +86,10 @@ def check(
         show_bench(console, bench, named.file.title)
         _show_limits(console, bench)
         recall_stress(bench, out)
-        for look in wanted:
-            cost = bench.check(checks.program_of(look, bench))
-            console.line(f"plan     {look}: {worst_case(cost)}")
+        for each in wanted:
+            show_cost(console, each, bench.check(checks.program_of(each, bench)))
+        if contract:
+            _show_contract(console, bench)
         confirm(console, bench, yes=yes)
         identity, found = _look(console, bench, wanted, out, lifted=lifted)
         if contract and resistor_ohm is not None:
@@ -94,29 +98,28 @@ def check(
             _run_contract(console, named, seed, lab, out, resistor_ohm, tolerance)
     console.line(f"bench {bench.name} is at 0 V and off")
     console.result(_figures(bench, identity, found))
-    fault = checks.contact_fault(found[-1], open_ohm=OPEN_OHM, short_ohm=SHORT_OHM)
+    fault = checks.contact_fault(found[-1])
     if contact and fault is not None:
         raise fault
 
 
 def _look(
-    console: Console, bench: Bench, wanted: tuple[Look, ...], out: Path, *, lifted: bool
+    console: Console, bench: Bench, wanted: tuple[Check, ...], out: Path, *, lifted: bool
 ) -> tuple[str, list[Finding]]:
     """Open the bench, say what it is, look, and keep what is found."""
     found = []
-    out.mkdir(parents=True, exist_ok=True)
-    with at_bench(bench, out, "check", at_once=True, log=out / "guard.log") as held:
-        if held.samples is not None:
-            bench.ledger.journal = held.samples.write
+    with at_bench_briefly(bench, out, "check"):
         identity = bench.identity()
         if identity:
             console.line(f"says     {identity}")
         for promise in bench.assurances():
             console.line(f"{promise.how:<8} {promise.what}: {promise.text}")
-        for look in wanted:
-            found.append(checks.find(look, bench))
+        for each in wanted:
+            found.append(checks.find(each, bench))
+            console.line(f"{each:<8} {found[-1].text}")
+            if each == "open" and (fault := checks.leakage_fault(found[-1])) is not None:
+                raise fault
             checks.keep(out, found[-1])
-            console.line(f"{look:<8} {found[-1].text}")
     if not lifted:
         console.line("open     not measured; lift the probes, then hil check with --open")
     return identity, found
@@ -125,18 +128,26 @@ def _look(
 def _show_limits(console: Console, bench: Bench) -> None:
     for phase in Phase:
         if phase is Phase.FORMING and bench.limits.forming is None:
-            console.line("limits   forming: shut")
+            console.line("limits   forming: none, so it is refused")
             continue
         of_phase = bench.limits.of(phase)
+        shut = phase is Phase.FORMING and not bench.forming_open
         width = "" if of_phase.width_s is None else f", {format_quantity(of_phase.width_s, 's')}"
         console.line(
             f"limits   {phase.name.lower()}: {of_phase.positive_v:+.4g} V / "
             f"{of_phase.negative_v:+.4g} V, {format_quantity(of_phase.current_a, 'A')}{width}"
+            f"{'; shut unless a run has --allow forming' if shut else ''}"
         )
 
 
 def _refuse_other_resistor(found: Finding, stated_ohm: float) -> None:
     """Raise unless what is under the probes is the resistor that a person says is there."""
+    if found.bound:
+        raise CellFault(
+            f"{found.resistance} is all that can be told of what is under the probes, and the "
+            f"contract is for {format_quantity(stated_ohm, 'ohm')}; look at the contact, or make "
+            "limits.read.current_a fit the resistor"
+        )
     if abs(found.resistance_ohm / stated_ohm - 1) > RESISTOR_TOLERANCE:
         raise CellFault(
             f"{format_quantity(found.resistance_ohm, 'ohm', 4)} is under the probes and not "
@@ -157,6 +168,29 @@ def _tolerance(bench: Bench, zero: Finding, ohm: float) -> float:
     return tolerance
 
 
+def _refuse_without_pytest() -> None:
+    """Raise MissingExtra where the contract cannot run."""
+    if find_spec("pytest") is None:
+        raise MissingExtra(
+            "the contract is a pytest suite, which the extra test installs: python -m pip install "
+            '-e ".[test]"'
+        )
+
+
+def _show_contract(console: Console, bench: Bench) -> None:
+    """Show the worst that the contract sends, before anybody is asked."""
+    from hil.testing.on_bench import contract_programs
+
+    if bench.limits.read.positive_v == 0:
+        raise ConfigError(
+            "the contract reads at half of limits.read.positive_v, and at 0 V nothing flows; "
+            "raise it"
+        )
+    console.line("contract, over and over:")
+    for name, program in contract_programs(bench).items():
+        show_cost(console, name, bench.check(program))
+
+
 def _run_contract(
     console: Console,
     named: NamedBench,
@@ -171,7 +205,7 @@ def _run_contract(
     @contextmanager
     def held() -> Iterator[Bench]:
         bench = named.build(seed, lab)
-        with at_bench(bench, out, "contract", at_once=True, log=out / "guard.log"):
+        with at_bench_briefly(bench, out, "contract"):
             yield bench
 
     console.line(f"contract on the resistor, measured to {tolerance:.0%}, a test at a time")

@@ -20,6 +20,10 @@ RUNS = Path("runs")
 """Where runs are kept unless --out says otherwise."""
 
 
+REDRAW_S = 0.1
+"""Shortest time between two drawings of the line of progress (s)."""
+
+
 class Console:
     """Prints for people; with --json people read standard error and programs standard output."""
 
@@ -56,12 +60,15 @@ class ProgressLine:
         self._bar: Any = None
         self._task: Any = None
         self._first: tuple[float, int] | None = None
+        self._drawn_s = -REDRAW_S
 
     def __call__(self, progress: Progress) -> None:
         """Take in what is on disk."""
-        if not self._shown:
-            return
         now_s = time.monotonic()
+        due = now_s - self._drawn_s >= REDRAW_S or progress.done == progress.total
+        if not self._shown or not due:
+            return
+        self._drawn_s = now_s
         if self._bar is None:
             self._start(progress)
             self._first = (now_s, progress.done)
@@ -126,7 +133,14 @@ def confirm(console: Console, bench: Bench, *, yes: bool) -> None:
     """Ask before anything is sent to real instruments, unless the answer was given."""
     if bench.kind == "hardware" and not yes:
         what = bench.sample.device or "an unnamed sample"
-        click.confirm(f"measure {what} now?", abort=True, err=console.json)
+        try:
+            answer = click.confirm(f"measure {what} now?", err=console.json)
+        except click.Abort:
+            if sys.stdin is not None and sys.stdin.isatty():
+                raise
+            raise ConfigError("nobody is there to say yes; in a script add --yes") from None
+        if not answer:
+            raise click.Abort
 
 
 def _duration(seconds: float) -> str:
@@ -160,5 +174,6 @@ def find_run(name: str, out: Path = RUNS) -> Path:
 def caption_of(header: Header, folder: Path) -> str:
     """Say where a picture's data come from, in one line."""
     sample = header.device or header.bench_file.get("title") or header.bench
-    origin = f"{header.kind} bench {header.bench}, seed {header.seed}"
+    simulated = "" if header.kind == "hardware" else "SIMULATED, "
+    origin = f"{simulated}{header.kind} bench {header.bench}, seed {header.seed}"
     return f"{sample}   |   {origin}   |   {folder.name}"

@@ -14,7 +14,7 @@ from hil.cli.console import RUNS, Console, confirm, show_bench, show_cost
 from hil.cli.instruments import lab_of, virtual_option
 from hil.config import find_bench
 from hil.errors import ConfigError
-from hil.hold import at_bench, recall_stress
+from hil.hold import at_bench_briefly, recall_stress
 from hil.hold import probe as probe_bench
 from hil.program import Program
 from hil.readings import Readings
@@ -114,7 +114,7 @@ def safe(bench_name: str, out: Path) -> None:
     """Bring every source of BENCH to 0 V, then off."""
     bench = find_bench(bench_name).build(0)
     bench.sample = msgspec.structs.replace(bench.sample, device="")  # never mind who holds it
-    with at_bench(bench, out, "safe", at_once=True, log=out / "guard.log"):
+    with at_bench_briefly(bench, out, "safe"):
         bench.make_safe()
     click.echo(f"bench {bench.name} ({bench.kind}) is at 0 V and off")
 

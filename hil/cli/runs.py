@@ -6,7 +6,7 @@ import click
 
 from hil.cli.console import RUNS, find_run
 from hil.cli.run import draw, protocol_of
-from hil.errors import StoreError
+from hil.errors import ConfigError, StoreError
 from hil.export import FORMATS, export_table
 from hil.store import FILE, RunRecord, add_note
 
@@ -88,7 +88,7 @@ def plot(run_name: str, out: Path) -> None:
 @click.command(epilog="Example: hil export last --format csv --out points.csv")
 @_run
 @click.option(
-    "--format", "kind", type=click.Choice(sorted(FORMATS)), default="csv", show_default=True
+    "--format", "kind", type=click.Choice(sorted(FORMATS)), help="By the file's ending otherwise."
 )
 @click.option(
     "--out",
@@ -100,8 +100,14 @@ def plot(run_name: str, out: Path) -> None:
 @click.option(
     "--runs", "runs_folder", type=click.Path(path_type=Path), default=RUNS, show_default=True
 )
-def export(run_name: str, kind: str, path: Path, runs_folder: Path) -> None:
+def export(run_name: str, kind: str | None, path: Path, runs_folder: Path) -> None:
     """Write the records of RUN to a file, columns under the protocol's names, SI units."""
+    if kind is None:
+        kind = {".nc": "netcdf"}.get(path.suffix, path.suffix.removeprefix("."))
+        if kind not in FORMATS:
+            raise ConfigError(
+                f"{path} does not end in a format; add --format, one of {', '.join(FORMATS)}"
+            )
     folder = find_run(run_name, runs_folder)
     with RunRecord(folder) as record:
         rows = export_table(record.table(), record.header, kind, path)

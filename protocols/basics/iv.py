@@ -65,7 +65,7 @@ class IVSweep(Protocol, frozen=True, kw_only=True):
 
     columns: ClassVar[Columns] = Columns(
         cell="1", cycle="1", half="text", step="1", source_v="V", voltage_v="V", current_a="A",
-        time_s="s", limited="1", status="1",
+        time_s="s", limited="1", status="1", after_stop="1",
     )  # fmt: skip
     needs_formed: ClassVar[bool] = True
 
@@ -134,11 +134,17 @@ class IVSweep(Protocol, frozen=True, kw_only=True):
     def measure(self, bench: Bench, run: RunView) -> Iterator[Batch]:
         """Sweep half after half, all cells."""
         programs = {half: self._program(half) for half in self._order}
-        for number in range(run.batch, 2 * self.cycles):
+        begin = run.batch
+        for number in range(begin, 2 * self.cycles):
             cycle, second = divmod(number, 2)
             half = self._order[second]
             readings = bench.apply(programs[half])
-            yield self.batch(cycle=cycle, half=half, **columns_of(readings, bench.cells.indices))
+            yield self.batch(
+                cycle=cycle,
+                half=half,
+                after_stop=int(run.seam and number == begin > 0),
+                **columns_of(readings, bench.cells.indices),
+            )
 
     @property
     def _order(self) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from hil.protocols.basics.switching import (
     Switching,
     sweeps_of,
     switching_of,
+    undisturbed,
 )
 from hil.units import format_quantity
 
@@ -60,6 +61,7 @@ def draw_iv(protocol: "IVSweep", table: Table, caption: str, path: Path) -> list
     list of Path
         What was written; nothing where there are no records yet.
     """
+    table = undisturbed(table) if table else table
     halves = [half for half in (SET, RESET) if table and (table["half"] == half).any()]
     if not halves:
         return []

@@ -16,6 +16,7 @@ from hil.protocols.basics.switching import (
     last_before_set,
     sweeps_of,
     switching_of,
+    undisturbed,
 )
 from hil.units import format_quantity
 
@@ -50,6 +51,9 @@ def spread_of(values: Floats) -> Spread:
 
 def summarise_iv(protocol: "IVSweep", table: Table) -> Summary:
     """Lay out switching voltages, both resistances and their ratio, for each half."""
+    after = table["after_stop"] == 1
+    left_out = len(set(zip(table["cycle"][after], table["half"][after], strict=True)))
+    table = undisturbed(table)
     figures: dict[str, Any] = {"read_v": protocol.read_v, "switched_ratio": SWITCHED}
     read = format_quantity(protocol.read_v, "V", 3)
     lines = [f" {'':<24}{'median':>12}{'lower quartile':>18}{'upper quartile':>18}"]
@@ -81,6 +85,11 @@ def summarise_iv(protocol: "IVSweep", table: Table) -> Summary:
             lines.append(
                 f"   {noisy:,} HRS carried less than the noise: they are at least so high"
             )
+    figures["left_out"] = left_out
+    if left_out:
+        lines.append(
+            f" left out: {left_out} right after a stop; what was cut may have switched the cell"
+        )
     return Summary(figures, [*lines, _DEFINITIONS.format(ratio=SWITCHED, read=read)])
 
 

@@ -82,6 +82,11 @@ class Switching(NamedTuple):
     within_noise: NDArray[np.bool_]
 
 
+def undisturbed(table: Table) -> Table:
+    """Leave out the half sweeps right after a stop: the one that was cut may have switched it."""
+    return {name: values[table["after_stop"] == 0] for name, values in table.items()}
+
+
 def sweeps_of(table: Table, half: str) -> Sweeps:
     """Sort the records of one kind of half sweep: cycle by cycle, in each cell by cell."""
     chosen = table["half"] == half

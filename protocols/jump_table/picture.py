@@ -44,7 +44,7 @@ def draw(protocol: "JumpTableCollection", table: Table, caption: str, path: Path
         return []
     rows = _rows(amplitudes)
     columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(1.2 + 2.7 * columns, 1.3 + 2.5 * len(rows)))
+    figure = Figure(figsize=(max(7.0, 1.2 + 2.7 * columns), 1.3 + 2.5 * len(rows)))
     axes = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
     for row, panels in zip(rows, axes, strict=True):
         for steps, axis in zip(row, panels, strict=False):

@@ -296,7 +296,7 @@ def test_parquet_holds_every_bit_and_the_header(
     hil: Callable[..., Any], tmp_path: Path, run: Path
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    assert hil("export", "last", "--format=parquet", "--out=points.parquet").code == 0
+    assert hil("export", "last", "--out=points.parquet").code == 0
     with RunRecord(run) as record:
         table, header = record.table(), record.header
     read = parquet.read_table(tmp_path / "points.parquet")
@@ -506,6 +506,7 @@ def test_a_bench_file_from_an_editor_that_marks_utf_8_is_read(
         ("frobnicate", "frobnicate", 2),
         ("show", "Missing argument 'RUN' - see hil show --help", 2),
         ("list", "protocols, benches, models", 2),
+        ("export last --out x.xls", "does not end in a format; add --format", 1),
         ("export last --format xls --out x", "'csv', 'netcdf', 'parquet'", 2),
         ("resume gone", "no run 'gone' in runs; hil runs lists them", 1),
         ("read --bench tiox --cell 3", "bench tiox has cells 0 to 0, not 3", 1),
@@ -568,6 +569,18 @@ def test_elsewhere_than_on_physics_the_number_of_points_has_no_default(
     hil: Callable[..., Any], lab: str
 ) -> None:
     is_one_sentence(hil("run", "jump-table", lab, "--dry-run"), "--set points=1000")
+
+
+def test_where_nobody_can_be_asked_the_remedy_is_said(
+    hil: Callable[..., Any], lab: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_of_file(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("click.termui.visible_prompt_func", end_of_file)
+    told = hil("run", "jump-table", lab, "--set=points=1")
+    assert told.code == 1
+    assert told.err.splitlines()[-1] == "hil: nobody is there to say yes; in a script add --yes"
 
 
 @pytest.mark.usefixtures("no_pictures")

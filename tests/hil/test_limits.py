@@ -100,7 +100,7 @@ def test_read_segments_are_held_to_the_read_limits_and_pulses_to_theirs() -> Non
 
 def test_forming_is_shut_unless_it_is_stated_and_has_limits_of_its_own() -> None:
     formed = pulse(3.5, high_s=1e-6).forming()
-    with pytest.raises(LimitExceeded, match="forming is not open"):
+    with pytest.raises(LimitExceeded, match="forming has no limits"):
         check_limits(formed, limits())
     check_limits(formed, limits(positive_v=4.0, negative_v=-1.0))
     with pytest.raises(LimitExceeded, match=r"limits\.forming\.positive_v"):

@@ -182,3 +182,35 @@ def test_a_million_repeats_cost_no_memory_but_for_what_they_measure() -> None:
     train = (pulse(1.0, high_s=1e-6) * 1_000_000) + read(0.1)
     assert train.timeline.look.tolist() == [Look.FIRST]
     assert train.timeline.longest_s == pytest.approx(1.2 + 20.2e-6)
+
+
+def test_one_row_a_read_has_its_zero_subtracted_and_its_last_time() -> None:
+    look = np.array([Look.ZERO, Look.AGAIN, Look.AGAIN, Look.FIRST], np.int8)
+    column = np.arange(4.0)[:, None]
+    readings = Readings(
+        time_s=column,
+        source_v=np.array([[0.0], [0.1], [0.1], [0.2]]),
+        voltage_v=np.array([[0.01], [0.11], [0.13], [0.2]]),
+        current_a=np.array([[1e-9], [3e-9], [5e-9], [9e-9]]),
+        limited=np.array([[False], [True], [False], [False]]),
+        status=np.array([[1], [2], [4], [0]]),
+        look=look,
+    )
+    reads = readings.reads
+    assert reads.time_s[:, 0].tolist() == [2.0, 3.0]
+    assert reads.source_v[:, 0] == pytest.approx([0.1, 0.2])
+    assert reads.voltage_v[:, 0] == pytest.approx([0.11, 0.2])
+    assert reads.current_a[:, 0] == pytest.approx([3e-9, 9e-9])
+    assert reads.limited[:, 0].tolist() == [True, False]
+    assert reads.status[:, 0].tolist() == [7, 0]
+    assert reads.reads is reads
+    assert reads.conductance_s == pytest.approx(readings.conductance_s)
+
+
+def test_a_read_at_0_volts_has_no_conductance_whatever_the_meters_show() -> None:
+    shape = (1, 1)
+    readings = Readings(
+        np.zeros(shape), np.zeros(shape), np.full(shape, 7e-3), np.full(shape, 1e-9),
+        np.zeros(shape, bool), np.zeros(shape, np.int64), np.array([Look.FIRST], np.int8),
+    )  # fmt: skip
+    assert np.isnan(readings.conductance_s).all()

@@ -1,8 +1,8 @@
 """System mode of the virtual 4200A: pages, source setups, sweeps that take their time.
 
-Source: KXCI Programming manual 4200A-KXCI-907-01 Rev D, section 5. A step takes its delay and its
-integration; the edge to the next level is part of the delay, or of the integration if there is no
-delay. What has been measured by now is played when somebody asks.
+Source: KXCI Programming manual 4200A-KXCI-907-01 Rev D, section 5. A step takes its delay, its
+integration and a time of its own (`SMU_STEP_S`) before it measures; the edge to the next level is
+part of these. What has been measured by now is played when somebody asks.
 Not modelled: VAR1' sources, user functions, the graph, the filter and delay factors of IT4.
 """
 
@@ -23,7 +23,11 @@ from hil.simulators.instruments.keithley4200.setup import (
     Setup,
 )
 from hil.simulators.instruments.keithley4200.smu import Level, Reading, Smu
-from hil.simulators.instruments.keithley4200.unconfirmed import AUTO_STANDBY, SMU_EDGE_S
+from hil.simulators.instruments.keithley4200.unconfirmed import (
+    AUTO_STANDBY,
+    SMU_EDGE_S,
+    SMU_STEP_S,
+)
 from hil.simulators.instruments.keithley4200.waveform import INSTANT_S
 from hil.simulators.instruments.kxci import Refused, engineering, expect, integer, name
 from hil.simulators.models.model import Floats
@@ -140,17 +144,17 @@ class Sweep:
         self._levels = _levels(setup, self._smus)
         count = len(next(iter(self._levels.values())))
         swept = any(d.function == VAR1 for d in self._channels.values())
-        dwell_s = np.full(count, setup.delay_s)
+        step_s = setup.delay_s + SMU_STEP_S + panel.integration.duration_s
+        dwell_s = np.full(count, setup.delay_s + SMU_STEP_S)
         if swept:
             dwell_s[:: count // _steps_of(setup)] += setup.hold_s
         else:
-            spare_s = setup.interval_s - setup.delay_s - panel.integration.duration_s
-            dwell_s[1:] += max(spare_s, 0.0)
+            dwell_s[1:] += max(setup.interval_s - step_s, 0.0)
             dwell_s[0] += setup.wait_s + setup.hold_s
         self._dwell_s = dwell_s
         self._start_s = start_s
         self._ends_s = (dwell_s + panel.integration.duration_s).cumsum()
-        self._edge_s = min(SMU_EDGE_S, (setup.delay_s + panel.integration.duration_s) / 10)
+        self._edge_s = min(SMU_EDGE_S, step_s / 10)
         self._next = 0
         self._stopped = False
         for smu in self._smus.values():

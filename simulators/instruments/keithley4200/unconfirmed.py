@@ -38,6 +38,10 @@ AUTO_STANDBY = True
 SMU_EDGE_S = 20e-6
 """Time an SMU takes to a new level: an SMU of its class settles in some tens of microseconds."""
 
+SMU_STEP_S = 2e-3
+"""Time a step of a test takes beside its delay and integration, at its level (s): SMUs of its
+class need one to a few milliseconds to set up, convert and store."""
+
 SMU_COUNTS = 1_000_000
 """Counts from zero to the end of an SMU range: 100 nA of 100 mA, as data sheets give it."""
 

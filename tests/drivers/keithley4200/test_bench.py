@@ -2,7 +2,9 @@
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from hil.config import find_bench
 from hil.drivers.keithley4200.grammar import Values
 from hil.drivers.keithley4200.instrument import Keithley4200A
 from hil.drivers.keithley4200.pulses import RANGES_A
+from hil.drivers.session import Session
 from hil.errors import InstrumentError, LimitExceeded, NotSupported
 from hil.program import Program, hold, pulse, read, staircase, wait
 from hil.testing.bench_contract import BenchContract
@@ -186,6 +189,27 @@ def test_a_series_resistor_is_subtracted(site: Make) -> None:
     assert readings.limited[:, 0].tolist() == [False, True]
 
 
+def test_beyond_the_range_a_cell_behind_a_resistor_has_no_voltage(site: Make) -> None:
+    behind = {
+        **IDEAL,
+        "virtual.parameters.resistance_ohm": "100.0",
+        "wiring.series_ohm": "20kohm",
+        "limits.read.current_a": "200uA",
+        "limits.switching.current_a": "200uA",
+    }
+    bench = site(behind).bench
+    program = pulse(0.1, high_s=100e-6, measured=True) + pulse(1.8, high_s=100e-6, measured=True)
+    readings = bench.apply(program.demanding(current_limit_a=100e-6))
+    assert readings.limited[:, 0].tolist() == [False, False]
+    assert readings.voltage_v[1, 0] == pytest.approx(8.9e-3, rel=0.1)
+    low = (program + read(0.1)).demanding(current_limit_a=10e-6)
+    bench.capabilities = msgspec.structs.replace(bench.capabilities, current_limit="watched")
+    readings = bench.apply(low)
+    assert readings.limited[:, 0].tolist() == [False, True, False]
+    assert np.isnan(readings.voltage_v[:, 0]).tolist() == [False, True, False]
+    assert readings.current_a[1, 0] == pytest.approx(10e-6, rel=1e-4)  # clipped
+
+
 def test_without_an_smu_a_series_resistor_holds_the_current(site: Make) -> None:
     alone = {**IDEAL, "wiring.series_ohm": "30kohm", "wiring.sweeps": "none"}
     bench = site(alone).bench
@@ -214,9 +238,42 @@ def test_the_smu_holds_the_limit_on_a_resistor(resistor: Site) -> None:
     assert readings.current_a[:, 0] == pytest.approx([0, 2e-5, 4e-5, 5e-5, -5e-5], rel=1e-4)
     assert readings.limited[:, 0].tolist() == [False, False, False, True, True]
     assert readings.voltage_v[:, 0] == pytest.approx([0, 0.2, 0.4, 0.5, -0.5], rel=1e-4)
-    due_s = begin_s + 21e-3 * np.arange(1, 6)
+    due_s = begin_s + 23e-3 * np.arange(1, 6)
     assert readings.time_s[:, 0] == pytest.approx(due_s, abs=0.1e-3)
     assert resistor.sent()[-1] == "US;DV1"
+
+
+def test_what_a_sweep_books_is_what_happens_within_a_quarter(resistor: Site) -> None:
+    program = staircase([0.3] * 10, dwell_s=4e-3 - 1e-6, aperture_s=4e-3)
+    program = program.demanding(regulated=True, current_limit_a=50e-6)
+    before = resistor.bench.ledger.own["bias_s"][0]
+    resistor.bench.apply(program)
+    booked_s = resistor.bench.ledger.own["bias_s"][0] - before
+    happened_s = 0.0
+    for played in resistor.terminals("waveform"):
+        for first, last, repeats in played["units"]:
+            happened_s += repeats * sum(played["duration_s"][first:last])
+    assert happened_s / booked_s == pytest.approx(1.25, rel=0.01)
+    (note,) = resistor.bench.check(program).notes
+    assert "25% longer than is compared with the limits and booked" in note
+
+
+def test_programmed_voltages_are_not_taken_for_measured(
+    resistor: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels_v = [0.2, 0.4, 0.6, -0.6]
+    fetch = Keithley4200A.sweep_values
+
+    def programmed(self: Keithley4200A, name: str, most: int) -> Values:
+        found = fetch(self, name, most)
+        return found if name == "I1" else found._replace(value=np.array(levels_v))
+
+    monkeypatch.setattr(Keithley4200A, "sweep_values", programmed)
+    readings = resistor.bench.apply(sweep(levels_v))
+    assert readings.limited[:, 0].tolist() == [False, False, True, True]
+    assert readings.voltage_v[:2, 0].tolist() == [0.2, 0.4]
+    assert np.isnan(readings.voltage_v[2:, 0]).all()
+    assert readings.current_a[:, 0] == pytest.approx([2e-5, 4e-5, 5e-5, -5e-5], rel=1e-4)
 
 
 def test_a_sweep_stops_at_its_limit(resistor: Site) -> None:
@@ -307,6 +364,21 @@ def test_without_kxci_it_says_what_to_start(site: Make) -> None:
     place.bench._address = f"TCPIP::127.0.0.1::{port}::SOCKET"
     with pytest.raises(InstrumentError, match="start KXCI on the 4200A"):
         place.bench.open()
+
+
+def test_a_4200a_that_another_program_has_is_said_to_be_had(
+    site: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = site(IDEAL, is_open=False)
+    impatient = partial(Session, timeout_s=0.2)
+    monkeypatch.setattr("hil.drivers.keithley4200.instrument.Session", impatient)
+    _, host, port, _ = place.bench._address.split("::")
+    with socket.create_connection((host, int(port)), 5) as other:
+        other.sendall(b"ID\0")
+        assert other.recv(100)
+        with pytest.raises(InstrumentError, match="another program may have this") as caught:
+            place.bench.open()
+    assert "start KXCI" not in str(caught.value)
 
 
 def test_identity_and_assurances(resistor: Site) -> None:

@@ -90,12 +90,33 @@ def test_a_run_can_bring_it_back(tmp_path: Path) -> None:
         ('[limits.read]\npositive_v = "0.2V"\n', "[limits.read]\n", "positive_v"),
         ('series_ohm = "1kohm"', 'series_ohm = "-1ohm"', "series_ohm"),
         ('address = "TCPIP', 'adress = "TCPIP', "address"),
+        *(
+            ("TCPIP::192.168.0.10::1225::SOCKET", address, r"lab\.toml.*instrument\.address is")
+            for address in (
+                "192.168.0.10", "GPIB0::17::INSTR", "TCPIP::192.168.0.10::INSTR",
+                "TCPIP::192.168.0.10::SOCKET", "TCPIP::192.168.0.10::0::SOCKET",
+                "TCPIP::192.168.0.10::65536::SOCKET", "TCPIP::192.168.0.10::1225::SOCKET ",
+            )
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, why: str) -> None:
     assert old in TEXT
     with pytest.raises(ConfigError, match=why):
         written(tmp_path, TEXT.replace(old, new))
+
+
+@pytest.mark.parametrize("address", ["TCPIP0::k4200::1225::SOCKET", "tcpip::10.0.0.1::1::socket"])
+def test_addresses_of_a_socket_are_taken(tmp_path: Path, address: str) -> None:
+    text = TEXT.replace("TCPIP::192.168.0.10::1225::SOCKET", address)
+    assert written(tmp_path, text).instrument.address == address
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "[1.0, -inf]", "[{ depth = [nan] }]"])
+def test_a_parameter_is_of_finite_numbers(tmp_path: Path, value: str) -> None:
+    text = f"{TEXT}{VIRTUAL}[virtual.parameters]\ni0_a = {value}\n"
+    with pytest.raises(ConfigError, match=r"lab\.toml.*virtual\.parameters\.i0_a is"):
+        written(tmp_path, text)
 
 
 def test_a_file_without_limits_is_refused(tmp_path: Path) -> None:

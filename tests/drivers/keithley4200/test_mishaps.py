@@ -81,8 +81,12 @@ def test_a_lost_connection_is_said_and_a_new_one_measures(
     resistor.fault("disconnect", f"skip={skip}")
     with pytest.raises(InstrumentError, match="lost"):
         resistor.bench.apply(program)
-    with pytest.raises(InstrumentError, match="may still be on"):
+    with pytest.raises(InstrumentError) as caught:
         resistor.bench.close()
+    assert str(caught.value) == (
+        f"the outputs of the 4200A at {resistor.bench._address} could not be switched off from "
+        "here; the guard tries it once more: look at the instrument"
+    )
     resistor.bench.open()
     impatient(resistor)
     measured(resistor, program)

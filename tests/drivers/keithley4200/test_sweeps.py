@@ -1,17 +1,18 @@
 """Which programs are staircases, and what the SMU is told of them."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.drivers.keithley4200.sweeps import prepared_sweep
+from hil.drivers.keithley4200.sweeps import _known, prepared_sweep
 from hil.errors import ConfigError, NotSupported
 from hil.program import Program, hold, pulse, read, staircase, wait
 
 levels = st.lists(st.integers(-1500, 1500).map(lambda mv: mv / 1000), min_size=1, max_size=50)
 
 
-times = st.integers(20_000, 16_000_000).map(lambda ticks: ticks / 1e8)
+times = st.integers(400_000, 16_000_000).map(lambda ticks: ticks / 1e8)
 
 
 @given(levels, times, times)
@@ -77,20 +78,39 @@ def test_what_is_no_staircase_is_refused(program: Program) -> None:
 @pytest.mark.parametrize(
     ("dwell_s", "aperture_s", "limit_a", "line_hz", "why"),
     [
-        (1e-3, 100e-6, 1e-6, 60, "measures for"),
+        (8e-3, 100e-6, 1e-6, 60, "measures for"),
+        (100e-6, 200e-6, 1e-6, 60, "too much for one of 301 us; make dwell and aperture 8 ms or"),
+        (3e-3, 4.9e-3, 1e-6, 60, "of its own"),
         (1e-3, 190e-6, 1e-6, 50, "measures for"),
         (1e-3, 180e-3, 1e-6, 60, "measures for"),
         (7.0, 20e-3, 1e-6, 60, "waits up to"),
         (1e-3, 20e-3, 99e-9, 60, "holds a current limit"),
         (1e-3, 20e-3, 0.11, 60, "holds a current limit"),
     ],
-)
+)  # fmt: skip
 def test_what_the_smu_cannot_do_is_refused(
     dwell_s: float, aperture_s: float, limit_a: float, line_hz: float, why: str
 ) -> None:
     program = staircase([0.1], dwell_s=dwell_s, aperture_s=aperture_s)
     with pytest.raises(NotSupported, match=why):
         prepared_sweep(program, limit_a, line_hz)
+
+
+def test_the_shortest_step_lasts_a_quarter_longer_than_it_is_booked() -> None:
+    program = staircase([0.1, 0.2], dwell_s=4e-3 - 1e-6, aperture_s=4e-3)
+    sweep = prepared_sweep(program, 1e-6, 60)
+    assert sweep.own_share == pytest.approx(0.25)
+    assert sweep.duration_s == pytest.approx(2 * 8e-3 * 1.25)
+
+
+def test_a_voltage_at_compliance_that_is_the_programmed_one_is_unknown() -> None:
+    levels_v = np.array([0.2, 0.4, 0.6, -0.6, 0.8])
+    limited = np.array([False, True, True, True, True])
+    told_v = np.array([0.2, 0.399999, 0.5, -0.6, np.nan])
+    nan = np.nan
+    assert np.array_equal(
+        _known(told_v, limited, levels_v), [0.2, nan, 0.5, nan, nan], equal_nan=True
+    )
 
 
 def test_exact_timing_is_not_the_smus() -> None:

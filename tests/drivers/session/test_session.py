@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hil.drivers.session.answers import matching
 from hil.drivers.session.exchange import PROBES
-from hil.errors import ConfigError, HilError, InstrumentError, SessionTimeout
+from hil.errors import ConfigError, HilError, InstrumentError, SessionTimeout, notes_of
 
 own_number = matching(r"<([0-9]+)>", "a number in angle brackets")
 
@@ -96,6 +96,7 @@ def test_a_late_answer_is_never_the_next_ones(instrument, session):
         line.query("Q1?")
     assert isinstance(caught.value, TimeoutError)
     assert "> b'Q1?\\x00'" in caught.value.__notes__[0]
+    assert notes_of(caught.value) == ()
     assert [line.query(f"Q{k}?") for k in (2, 3)] == ["<2>", "<3>"]
     assert any("dropped b'<1>'" in remark for remark in remarks(line))
 
@@ -169,7 +170,8 @@ def test_an_answer_that_makes_no_sense(instrument, session, fault, message):
     server.faults.append(fault)
     with pytest.raises(InstrumentError, match=message) as caught:
         line.ask("Q123?", own_number)
-    assert "the last bytes" in caught.value.__notes__[0]
+    assert caught.value.__notes__[0].startswith("wire: the last bytes")
+    assert notes_of(caught.value) == ()
     assert line.query("Q2?") == "<2>"
     assert server.commands == ["Q123?", "*IDN?", "Q2?"]
 
@@ -283,6 +285,30 @@ def test_a_server_that_never_answers(instrument, session):
     for _ in range(2):  # the second one tries to get in step
         with pytest.raises(InstrumentError, match=r"'Q1.*start the server"):
             line.query("Q1?")
+
+
+def test_a_line_that_stands_in_silence_has_a_remedy_of_its_own(instrument, session):
+    server = instrument(listening=False)
+    line = session(server.address, timeout_s=0.05, silence="stop the others")
+    for _ in range(3):
+        with pytest.raises(InstrumentError, match=r"'Q1.*; stop the others\n"):
+            line.query("Q1?")
+    server.stop()
+    with pytest.raises(InstrumentError, match=r"refused; start the server$"):
+        line.reopen()
+    with pytest.raises(InstrumentError, match=r"could not be opened again; start the server\n"):
+        line.query("Q1?")
+
+
+def test_who_has_answered_is_not_silent(instrument, session):
+    server = instrument()
+    line = session(server.address, silence="stop the others")
+    assert line.query("Q1?") == "<1>"
+    server.hang_up()
+    while not line._exchange._line._poll.poll(1):
+        pass
+    with pytest.raises(InstrumentError, match=r"is lost: .*; start the server\n"):
+        line.query("Q2?")
 
 
 @pytest.mark.parametrize(

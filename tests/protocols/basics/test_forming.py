@@ -208,7 +208,7 @@ def test_after_a_seam_the_last_read_is_not_trusted(fresh: Fresh) -> None:
 
 def test_forming_must_be_open_and_the_sample_fresh(fresh: Fresh) -> None:
     shut = find_bench("stanford-lab", {"sample.formed": "false"}).build(1)
-    with pytest.raises(LimitExceeded, match="forming is not open"):
+    with pytest.raises(LimitExceeded, match="forming has no limits"):
         forming(shut)
     formed = fresh(formed="true")
     with pytest.raises(CellFault, match="again=true"):

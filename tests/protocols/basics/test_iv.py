@@ -236,3 +236,22 @@ def test_from_the_command_line_with_a_picture(
     assert figures["set"]["switched"] == 7
     assert [Path(name).name for name in figures["pictures"]] == ["iv.png", "iv.svg"]
     assert all(Path(name).stat().st_size > 20_000 for name in figures["pictures"])
+
+
+def test_the_half_sweep_after_a_stop_is_marked_and_left_out(measured: Measure) -> None:
+    """What was cut may have switched the cell: the half that comes first cannot be judged."""
+    bench = lab()
+    protocol = sweep(bench, cycles=3, dwell_s=1e-3, aperture_s=1e-3)
+    with bench:
+        batches = list(protocol.measure(bench, RunView(1, batch=2, past=dict, seam=True)))
+        assert [batch.values["after_stop"] for batch in batches] == [1, 0, 0, 0]
+        again = list(protocol.measure(bench, RunView(1, batch=2, past=dict, seam=False)))
+        assert [batch.values["after_stop"] for batch in again] == [0, 0, 0, 0]
+    whole = measured(protocol, lab())
+    assert not whole["after_stop"].any()
+    cut = (whole["cycle"] == 1) & (whole["half"] == SET)
+    summary = protocol.summarise({**whole, "after_stop": cut.astype(int)})
+    assert summary.figures["left_out"] == 1
+    assert summary.figures[SET]["half_sweeps"] == 2
+    assert summary.figures[RESET]["half_sweeps"] == 3
+    assert any("left out: 1 right after a stop" in line for line in summary.lines)

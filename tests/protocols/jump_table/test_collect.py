@@ -296,3 +296,20 @@ def test_records_agree_with_the_published_steps(all_cells: Table, voltage_v: flo
 @pytest.fixture(scope="module")
 def all_cells() -> Table:
     return points(collect(tiox(40), points=60))
+
+
+@pytest.mark.parametrize("together", [1, 4])
+def test_reads_with_their_zero_give_the_same_table_on_a_bench_without_offset(
+    together: int,
+) -> None:
+    plain, zeroed = (
+        collect(tiox(2), points=12, pulses_per_program=together, zero=zero)
+        for zero in (False, True)
+    )
+    for name, values in plain.items():
+        if name.startswith("time"):
+            assert (zeroed[name][1:] > values[1:])[~np.isnan(values[1:])].all()
+        elif values.dtype.kind == "f":
+            assert zeroed[name] == pytest.approx(values, rel=1e-12, nan_ok=True)
+        else:
+            assert (zeroed[name] == values).all()

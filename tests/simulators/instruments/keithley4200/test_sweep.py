@@ -19,7 +19,8 @@ def column(bare: Bare, name: str) -> list[float]:
     return [float(part[2:]) for part in text.split(",")] if text else []
 
 
-STEP_S = 1e-3 + 0.1 * PLC_S
+OWN_S = unconfirmed.SMU_STEP_S
+STEP_S = 1e-3 + 0.1 * PLC_S + OWN_S
 
 
 class TestSweeps:
@@ -106,7 +107,7 @@ class TestSweeps:
         bare.tell("DE", "CH1,'V1','I1',1,1", "CH2,'V2','I2',1,2", "SS", "VL1,1,1e-3,0.1,0.2",
                   "VP 1,0.5,2,1e-3", "HT 1", "IT1", "MD;ME1")  # fmt: skip
         bare.sleep(3.0)
-        step_s = 0.1 * PLC_S
+        step_s = 0.1 * PLC_S + OWN_S
         ends = [1 + step_s, 1 + 2 * step_s, 2 + 3 * step_s, 2 + 4 * step_s]
         assert column(bare, "CH1T") == pytest.approx(ends, rel=1e-4)
 
@@ -116,7 +117,7 @@ class TestSweeps:
                   "WT 1", "MD;ME1")  # fmt: skip
         bare.sleep(1.3)
         assert column(bare, "I1") == pytest.approx([50e-6] * 3)
-        first = 1 + 0.1 * PLC_S
+        first = 1 + 0.1 * PLC_S + OWN_S
         assert column(bare, "CH1T") == pytest.approx([first, first + 0.1, first + 0.2], rel=1e-4)
 
     def test_one_reading_at_a_time(self) -> None:
