@@ -24,8 +24,8 @@ class Readings:
     voltage_v, current_a : (readings, cells) float64
         Voltage at the cell and current through it.
     limited : (readings, cells) bool
-        Whether the source was holding its current limit or the current was beyond the measuring
-        range: the reading says "at least so much" only. The status tells which.
+        Whether the current was at a limit: the source was holding it, or could not and was only
+        watched, or it was beyond the measuring range. The status tells which.
     status : (readings, cells) int64
         The instrument's own status word; on physics bit 0 is limited, bit 1 over range.
     look : (readings,) int8

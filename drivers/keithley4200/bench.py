@@ -139,7 +139,9 @@ class Keithley4200Bench(Bench):
         return "" if self._instrument is None else self._instrument.describe()
 
     def _open(self) -> None:
+        self.touched = False
         instrument = self._instrument = connected(self._address)
+        self.touched = True
         instrument.refuse_unfit(self._smu)
         self._player = Player(instrument, self._channel, self.clock)
         if self._smu is not None:

@@ -112,7 +112,9 @@ def prepared_pulses(
     largest_v = np.abs(program.start_v[writing]).max(initial=0.0)
     if largest_v / source_ohm > range_a:
         notes.append(
-            f"range {format_quantity(range_a, 'A')}: write currents above it are not measured"
+            f"range {format_quantity(range_a, 'A')}: write currents above it are not measured; "
+            f"only {format_quantity(source_ohm, 'ohm')} holds them, to "
+            f"{format_quantity(largest_v / source_ohm, 'A', 3)} into a short"
         )
     settling_s = RPM_SETTLING_S.get(range_a, 0.0)
     if _settled_s(program) < settling_s * (1 - 1e-9):

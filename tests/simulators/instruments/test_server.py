@@ -277,8 +277,8 @@ class TestTheEnd:
             lab.client()
 
     def test_a_lab_that_nobody_has_come_to_ends_itself(self) -> None:
-        server = LabServer(echo_plan(), idle_s=0.1)
         begin_s = time.monotonic()
+        server = LabServer(echo_plan(), idle_s=0.1)
         server.run()
         assert 0.1 <= time.monotonic() - begin_s < 5
         server.close()
