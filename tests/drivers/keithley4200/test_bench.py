@@ -118,7 +118,9 @@ def test_currents_beyond_the_range_are_flagged_and_announced(resistor: Site) -> 
     assert readings.limited.all()
     assert (readings.status & 0xC00).all()
     notes = resistor.bench.check(pulse(1.0, high_s=1e-6).demanding(current_limit_a=5e-6)).notes
-    assert "range 10 uA: write currents above it are not measured" in notes
+    (note,) = notes
+    assert note.startswith("range 10 uA: write currents above it are not measured")
+    assert note.endswith("50 ohm holds them, to 20 mA into a short")
 
 
 def test_a_current_above_the_limit_but_in_the_range_is_watched(resistor: Site) -> None:
