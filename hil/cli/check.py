@@ -19,7 +19,7 @@ from hil.config import NamedBench, find_bench
 from hil.errors import CellFault, ConfigError, InstrumentError, MissingExtra
 from hil.hold import at_bench_briefly, recall_stress
 from hil.program import Phase
-from hil.runner import choose_seed
+from hil.runner import LARGEST_SEED, choose_seed
 from hil.units import format_quantity
 from hil.virtual import VirtualLab
 
@@ -48,6 +48,7 @@ LARGEST_TOLERANCE = 0.5
     show_default=True,
     help="Where runs are kept; what is found is kept there.",
 )
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Of a simulated bench.")
 @click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
 @click.option("--yes", is_flag=True, help="Do not ask before sending to hardware.")
 @virtual_option
@@ -59,6 +60,7 @@ def check(
     resistor_ohm: float | None,
     device: str,
     out: Path,
+    seed: int | None,
     as_json: bool,
     yes: bool,
     virtual: bool,
@@ -75,7 +77,7 @@ def check(
         _refuse_without_pytest()
     console = Console(as_json)
     named = find_bench(bench_name).with_device(device)
-    seed = choose_seed()
+    seed = choose_seed() if seed is None else seed
     wanted: tuple[Check, ...] = ("zero",)
     if lifted:
         wanted = ("zero", "open")

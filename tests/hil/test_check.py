@@ -78,7 +78,7 @@ def is_one_sentence(told: Any, *parts: str) -> None:
 def test_a_check_says_what_the_bench_is_and_promises_and_leaves_it_safe(
     hil: Hil, lab: Callable[..., str]
 ) -> None:
-    told = hil("check", lab(), "--virtual", "--contact")
+    told = hil("check", lab(), "--virtual", "--seed=1", "--contact")
     assert (told.code, told.err) == (0, "")
     for line in (
         "bench    lab  (virtual: ",
@@ -101,7 +101,7 @@ def test_a_check_says_where_forming_has_no_limits(hil: Hil) -> None:
 def test_a_contact_is_looked_for_with_at_most_50_millivolts_and_the_offset_is_subtracted(
     hil: Hil, lab: Callable[..., str], tmp_path: Path
 ) -> None:
-    told = hil("check", lab(), "--virtual", "--contact", "--json")
+    told = hil("check", lab(), "--virtual", "--seed=1", "--contact", "--json")
     figures = msgspec.json.decode(told.out)
     zero, contact = figures["found"]
     assert (zero["check"], contact["check"]) == ("zero", "contact")
@@ -114,13 +114,13 @@ def test_a_contact_is_looked_for_with_at_most_50_millivolts_and_the_offset_is_su
 def test_what_lies_under_the_probes_is_not_kept_as_leakage(
     hil: Hil, lab: Callable[..., str], tmp_path: Path
 ) -> None:
-    told = hil("check", lab(), "--virtual", "--open")
+    told = hil("check", lab(), "--virtual", "--seed=1", "--open")
     is_one_sentence(told, "is no leakage; lift the probes")
     kept = (tmp_path / "runs" / checks.FILE).read_text(encoding="utf-8")
     assert '"check":"zero"' in kept
     assert '"check":"open"' not in kept
     file = lab(('"10kohm"', '"100Gohm"'))
-    assert hil("check", file, "--virtual", "--open").code == 0
+    assert hil("check", file, "--virtual", "--seed=1", "--open").code == 0
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_no_contact_and_a_short_are_told_also_where_the_reading_is_only_a_bound(
         ('current_a = "50uA"', f'current_a = "{least}"'),
         ('current_a = "500uA"', 'current_a = "10mA"'),
     )
-    told = hil("check", file, "--virtual", "--contact")
+    told = hil("check", file, "--virtual", "--seed=1", "--contact")
     if not what:
         assert (told.code, told.err) == (0, "")
         return
@@ -205,12 +205,14 @@ def test_what_stands_out_of_the_noise_is_five_sigma_of_a_difference_of_means(
 def test_what_was_found_goes_into_the_next_run_on_that_bench(
     hil: Hil, lab: Callable[..., str], tmp_path: Path
 ) -> None:
-    assert hil("check", lab(('"10kohm"', '"100Gohm"')), "--virtual", "--open").code == 0
+    assert (
+        hil("check", lab(('"10kohm"', '"100Gohm"')), "--virtual", "--seed=1", "--open").code == 0
+    )
     file = lab()
-    assert hil("check", file, "--virtual").code == 0
+    assert hil("check", file, "--virtual", "--seed=1").code == 0
     with (tmp_path / "runs" / checks.FILE).open("ab") as kept:
         kept.write(b'{"when_utc": "cut by a full d')
-    told = hil("run", "iv", "--bench", file, "--virtual", "--set=cycles=1")
+    told = hil("run", "iv", "--bench", file, "--virtual", "--seed=1", "--set=cycles=1")
     assert told.code == 0, told.err
     (folder,) = (tmp_path / "runs").glob("*_iv_*")
     with RunRecord(folder) as record:
@@ -226,14 +228,14 @@ def test_the_contract_runs_on_the_stated_resistor_and_on_no_other(
     hil: Hil, lab: Callable[..., str]
 ) -> None:
     file = lab()
-    told = hil("check", file, "--virtual", "--contract", "--resistor", "10kohm")
+    told = hil("check", file, "--virtual", "--seed=1", "--contract", "--resistor", "10kohm")
     assert told.code == 0, told.out
     assert " passed" in told.out
     is_one_sentence(
-        hil("check", file, "--virtual", "--contract", "--resistor", "20kohm"),
+        hil("check", file, "--virtual", "--seed=1", "--contract", "--resistor", "20kohm"),
         "is under the probes and not 20 kohm",
     )
-    told = hil("check", file, "--virtual", "--contract")
+    told = hil("check", file, "--virtual", "--seed=1", "--contract")
     assert (told.code, told.err.count("\n")) == (2, 1)
     assert "--resistor 10kohm" in told.err
 
@@ -257,7 +259,7 @@ def test_the_contract_is_not_run_where_the_resistor_is_known_by_a_bound_only(
 ) -> None:
     file = lab(('"10kohm"', f'"{there}"'), ('"50uA"', '"10uA"'))
     is_one_sentence(
-        hil("check", file, "--virtual", "--contract", "--resistor", stated),
+        hil("check", file, "--virtual", "--seed=1", "--contract", "--resistor", stated),
         "than ",
         "is all that can be told",
     )
@@ -448,7 +450,7 @@ def test_what_cannot_be_checked_is_refused(hil: Hil, options: tuple[str, ...]) -
     ["run iv --bench", "check", "read --bench", "pulse --voltage=1V --high=1us --bench"],
 )
 def test_a_simulated_bench_has_no_virtual_instruments(hil: Hil, command: str) -> None:
-    is_one_sentence(hil(*command.split(), "tiox", "--virtual"), "has no instruments")
+    is_one_sentence(hil(*command.split(), "tiox", "--virtual", "--seed=1"), "has no instruments")
 
 
 def test_forming_on_instruments_is_opened_for_one_run(
@@ -469,7 +471,9 @@ def test_forming_on_instruments_is_opened_for_one_run(
 
 def test_a_pulse_and_a_read_go_through_the_driver(hil: Hil, lab: Callable[..., str]) -> None:
     file = lab(("ideal = false", "ideal = true"))
-    told = hil("pulse", "--bench", file, "--virtual", "--voltage=1V", "--high=1us", "--json")
+    told = hil(
+        "pulse", "--bench", file, "--virtual", "--seed=1", "--voltage=1V", "--high=1us", "--json"
+    )
     assert told.code == 0
     figures = msgspec.json.decode(told.out)
     assert figures["kind"] == "virtual"
@@ -481,14 +485,14 @@ def test_a_budget_without_a_name_to_count_it_by_is_refused(
     hil: Hil, lab: Callable[..., str]
 ) -> None:
     file = lab(("[sample]", "[limits.budget]\npulses = 10\n[sample]"))
-    command = ("pulse", "--bench", file, "--virtual", "--voltage=1V", "--high=1us")
+    command = ("pulse", "--bench", file, "--virtual", "--seed=1", "--voltage=1V", "--high=1us")
     is_one_sentence(hil(*command), "--device")
     assert hil(*command, "--device=W1").code == 0
 
 
 def test_what_fails_inside_the_simulation_is_told(hil: Hil, lab: Callable[..., str]) -> None:
     file = lab(('model = "resistor"\nparameters = {resistance_ohm = "10kohm"}', 'model = "tiox"'))
-    told = hil("pulse", "--bench", file, "--virtual", "--voltage=1.1V", "--high=1us")
+    told = hil("pulse", "--bench", file, "--virtual", "--seed=1", "--voltage=1.1V", "--high=1us")
     assert told.code == 1
     assert told.err.startswith("hil: the simulated device cannot do this: ")
     assert told.err.count("\n") == 1
@@ -498,7 +502,7 @@ def test_what_fails_inside_the_simulation_is_kept_with_the_run(
     hil: Hil, lab: Callable[..., str]
 ) -> None:
     file = lab(('model = "resistor"\nparameters = {resistance_ohm = "10kohm"}', 'model = "tiox"'))
-    told = hil("run", "iv", "--bench", file, "--virtual", "--set=cycles=1")
+    told = hil("run", "iv", "--bench", file, "--virtual", "--seed=1", "--set=cycles=1")
     assert told.err.startswith("hil: the simulated device cannot do this: ")
     assert told.err.count("\n") == 1
     shown = hil("show", "last").out
