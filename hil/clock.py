@@ -61,6 +61,9 @@ class VirtualClock(Clock):
 class LabClock(Clock):
     """The time in a lab of virtual instruments, which is asked over its control socket.
 
+    Where the lab's time passes only as it is told, it is taken to stand still between two sleeps
+    of this clock: one owner moves it.
+
     Parameters
     ----------
     ask : callable
@@ -72,16 +75,17 @@ class LabClock(Clock):
     def __init__(self, ask: Callable[[str], Any], *, real: bool) -> None:
         self._ask = ask
         self._real = real
+        self._now_s = 0.0 if real else float(ask("now"))
 
     def now_s(self) -> float:
         """Tell the time since the lab was started (s)."""
-        return float(self._ask("now"))
+        return float(self._ask("now")) if self._real else self._now_s
 
     def sleep(self, duration_s: float) -> None:
         """Move the lab's time on at once, or wait where it passes by itself."""
         if self._real:
             time.sleep(duration_s)
         elif duration_s >= 0:
-            self._ask(f"sleep {float(duration_s)!r}")
+            self._now_s = float(self._ask(f"sleep {float(duration_s)!r}"))
         else:
             raise ValueError(f"time moves forward, not by {duration_s} s")
