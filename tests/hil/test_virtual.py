@@ -142,7 +142,7 @@ class TestTheEnd:
     def test_a_lab_that_is_gone_is_said_to_be(self, lab: VirtualLab) -> None:
         clock, control = lab.clock(), lab.control
         VirtualLab.connect(control).stop()
-        for ask in (clock.now_s, lambda: clock.sleep(1.0), lambda: VirtualLab.connect(control)):
+        for ask in (lab.clock, lambda: clock.sleep(1.0), lambda: VirtualLab.connect(control)):
             with pytest.raises(InstrumentError, match=f"lab at {control} is gone; "):
                 ask()
 
