@@ -4,6 +4,7 @@ Random examples are the same each time, and have time for a first compile.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,10 @@ from hil.cli.main import main
 
 ROOT = Path(package.__file__).resolve().parent.parent
 PATIENCE_S = 50.0
+
+# a shell starts what it puts in the background deaf to Ctrl-C, and children inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("hil", deadline=None, derandomize=True)
 settings.load_profile("hil")
