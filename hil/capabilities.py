@@ -54,8 +54,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         if demands.regulated and self.limiting(demands) not in ("regulated", "series"):
             raise NotSupported(
                 f"bench {name} cannot hold a current limit ({self.current_limit}); in its file "
-                "name a source that can (wiring.sweeps) or state a resistor in series, or take "
-                "another bench"
+                "name a source that can or state a resistor in series, or take another bench"
             )
         if demands.exact_timing and not self.exact_timing:
             raise NotSupported(f"bench {name} cannot guarantee timing; it reports it instead")

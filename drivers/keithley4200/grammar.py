@@ -130,6 +130,18 @@ def parse_error(answer: str, command: str) -> str:
     return "" if int(match[1]) == 0 else answer
 
 
+def acknowledged(answer: str, command: str = "") -> None:
+    """Make sure that a setting was acknowledged: every one answers ``ACK``.
+
+    Raises
+    ------
+    InstrumentError
+        The answer is anything else.
+    """
+    if answer != "ACK":
+        raise unexpected(answer, command, "'ACK'")
+
+
 def parse_running(answer: str, command: str) -> bool:
     """Read :PMU:TEST:STATUS? (section 7): 1 running, 0 idle."""
     if answer not in ("0", "1"):

@@ -19,7 +19,7 @@ from hil.drivers.keithley4200 import grammar
 from hil.drivers.keithley4200.executions import Sequence
 from hil.drivers.keithley4200.unconfirmed import OLDEST_PMU_VERSION
 from hil.drivers.session import Session
-from hil.drivers.session.answers import acknowledged, unexpected
+from hil.drivers.session.answers import unexpected
 from hil.drivers.session.numbers import exact, exact_list
 from hil.errors import InstrumentError
 
@@ -143,7 +143,7 @@ class Keithley4200A(Keithley4200):  # type: ignore[misc]  # pymeasure has no typ
         """Read the answer to a setting; raises InstrumentError for anything but ``ACK``."""
         answer = self.read()
         try:
-            acknowledged(answer)
+            grammar.acknowledged(answer)
         except InstrumentError:
             self._session.suspect("a setting was not acknowledged")
             raise
@@ -181,7 +181,7 @@ class Keithley4200A(Keithley4200):  # type: ignore[misc]  # pymeasure has no typ
     # -- any command --------------------------------------------------------------------------
     def tell(self, command: str) -> None:
         """Send a setting; raises InstrumentError unless it is acknowledged."""
-        self._session.ask(command, acknowledged)
+        self._session.ask(command, grammar.acknowledged)
 
     def check(self) -> None:
         """Ask for the last error and clear it (section 7, :ERROR:LAST:GET).

@@ -185,3 +185,10 @@ def test_a_status_byte_is_one_byte(wrong: str) -> None:
     assert grammar.parse_serial_poll("17", "") == 17
     with pytest.raises(InstrumentError):
         grammar.parse_serial_poll(wrong, "")
+
+
+def test_acknowledgement_is_the_word_and_nothing_else() -> None:
+    grammar.acknowledged("ACK", "BC")
+    for text in ("", "ACK ", "AC", "ACKACK", "ack"):
+        with pytest.raises(InstrumentError, match=r"'BC' is .* not 'ACK'"):
+            grammar.acknowledged(text, "BC")

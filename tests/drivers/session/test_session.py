@@ -1,5 +1,6 @@
 """A session with an instrument that answers badly, over a real socket."""
 
+import re
 import socket
 import threading
 import time
@@ -9,11 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hil.drivers.session.answers import matching
+from hil.drivers.session.answers import unexpected
 from hil.drivers.session.exchange import PROBES
 from hil.errors import ConfigError, HilError, InstrumentError, SessionTimeout, notes_of
 
-own_number = matching(r"<([0-9]+)>", "a number in angle brackets")
+
+def own_number(text, command):
+    """Read a number in angle brackets."""
+    if found := re.fullmatch(r"<([0-9]+)>", text):
+        return found
+    raise unexpected(text, command, "a number in angle brackets")
 
 
 def remarks(line):
