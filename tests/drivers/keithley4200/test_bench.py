@@ -42,12 +42,24 @@ def point(level_v: float) -> Program:
         (pulse(1.801, high_s=1e-6), LimitExceeded),
         (read(-0.201), LimitExceeded),
         (pulse(1.0, high_s=1e-6).demanding(current_limit_a=1e-3), LimitExceeded),
+        (hold(1.0, 11.0), LimitExceeded),
+        (pulse(1.0, high_s=1e-6).forming(), LimitExceeded),
         (pulse(1.0, high_s=1e-6).demanding(stop_at_limit=True), NotSupported),
         (pulse(1.0, high_s=1e-6).demanding(regulated=True), NotSupported),
         (hold(0.1, 30.0 + 1e-9), NotSupported),
         (pulse(1.0, high_s=10e-9), NotSupported),
     ],
-    ids=["voltage", "read", "current", "stop", "no staircase", "resolution", "short"],
+    ids=[
+        "voltage",
+        "read",
+        "current",
+        "width",
+        "forming",
+        "stop",
+        "no staircase",
+        "resolution",
+        "short",
+    ],
 )
 def test_what_is_refused_sends_not_one_byte(
     resistor: Site, program: Program, error: type[Exception]
