@@ -10,7 +10,7 @@ than the tabled one. Read noise is already in sigma, which came from measured st
 """
 
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError, NotSupported
 from hil.simulators.models.jump_table_kernel import EDGE, WIDTH, find_unknown, play
-from hil.simulators.models.model import Drive, Floats, Model, State, Terminal, make_key
+from hil.simulators.models.model import Drive, Floats, Model, State, Terminal
 from hil.units import quantity
 
 
@@ -60,16 +60,14 @@ class JumpTable(Model, frozen=True, kw_only=True, forbid_unknown_fields=True, di
         float, quantity("s", "longest edge beyond quiet_v that still belongs to a pulse", gt=0)
     ] = 200e-9
 
-    state_dtype: ClassVar[np.dtype[np.void]] = np.dtype(
-        [
-            ("conductance_s", np.float64),
-            ("plateau_v", np.float64),
-            ("plateau_s", np.float64),
-            ("draws", np.int64),
-            ("key", np.uint64),
-        ]
+    own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (
+        ("conductance_s", np.float64),
+        ("plateau_v", np.float64),
+        ("plateau_s", np.float64),
+        ("draws", np.int64),
     )
-    sets_at: ClassVar[int] = 1
+    set_polarity: ClassVar[int] = 1
+    memory: ClassVar[str] = "conductance_s"
 
     def __post_init__(self) -> None:
         if not 0 < self.low_s < self.high_s < np.inf:
@@ -89,16 +87,17 @@ class JumpTable(Model, frozen=True, kw_only=True, forbid_unknown_fields=True, di
                     f"a table for {table.voltage_v} V is not beyond quiet_v {self.quiet_v} V"
                 )
 
-    def initial_state(self, cells: int, rng: np.random.Generator) -> State:
+    def start(self, state: State) -> None:
         """Make fresh cells: at initial_conductance_s, or uniform between the bounds."""
-        state = np.zeros(cells, self.state_dtype)
-        state["key"] = make_key(cells, rng)
         if self.initial_conductance_s is None:
             share = (state["key"] >> np.uint64(11)) * 2.0**-53
             state["conductance_s"] = self.low_s + (self.high_s - self.low_s) * share
         else:
             state["conductance_s"] = self.initial_conductance_s
-        return state
+
+    def memory_range(self, state: State) -> tuple[Floats, Floats]:
+        """Give the bounds of the conductance."""
+        return np.full(len(state), self.low_s), np.full(len(state), self.high_s)
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Ohm's law."""
@@ -113,18 +112,18 @@ class JumpTable(Model, frozen=True, kw_only=True, forbid_unknown_fields=True, di
         if code:
             raise self._unknown(code, voltage_v, time_s)
 
-    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+    def _walk(
+        self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
+    ) -> None:
         """Take cells through a drive; raises NotSupported where a pulse arrives too small."""
-        shape = (drive.readings, len(cells))
-        terminal = Terminal(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))
         code, voltage_v, time_s = play(
-            state, cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured,
+            state["conductance_s"], state["plateau_v"], state["plateau_s"], state["key"],
+            state["draws"], cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured,
             drive.units, drive.source_ohm, drive.limit_a,
             *self._matching, *self._profiles, *terminal,
         )  # fmt: skip
         if code:
             raise self._unknown(code, voltage_v, time_s)
-        return terminal
 
     @property
     def amplitudes_v(self) -> Floats:

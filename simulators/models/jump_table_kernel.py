@@ -68,12 +68,11 @@ def _polynomial(coefficients, x):
 
 
 @njit(cache=True)
-def _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s):
-    g = cell["conductance_s"]
+def _jump(g, key, drawn, table, mean, sigma, sigma_floor_s, low_s, high_s):
+    """Step a conductance once."""
     spread = max(sigma_floor_s, _polynomial(sigma[table], g))
-    step = _polynomial(mean[table], g) + spread * normal(cell["key"], _STEP, cell["draws"])
-    cell["draws"] += 1
-    cell["conductance_s"] = min(max(g + step, low_s), high_s)
+    step = _polynomial(mean[table], g) + spread * normal(key, _STEP, drawn)
+    return min(max(g + step, low_s), high_s)
 
 
 @njit(cache=True)
@@ -86,16 +85,17 @@ def _terminal(conductance_s, source_v, source_ohm, limit_a):
     return current_a / conductance_s, current_a, False
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def play(
-    state, cells, duration_s, start_v, stop_v, measured, units, source_ohm, limit_a,
+    conductances_s, plateaus_v, plateaus_s, keys, drawn, cells, duration_s, start_v, stop_v,
+    measured, units, source_ohm, limit_a,
     amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
     mean, sigma, sigma_floor_s, low_s, high_s, voltage_v, current_a, limited,
 ):  # fmt: skip
     """Play a waveform: a plateau beyond quiet_v that ends is a pulse, and a pulse is a step."""
     one = start_v.shape[1] == 1
     for k in range(cells.shape[0]):
-        cell = state[cells[k]]
+        cell = cells[k]
         column = 0 if one else k
         reading = 0
         for unit in range(units.shape[0]):
@@ -106,27 +106,28 @@ def play(
                     if a != b and max(abs(a), abs(b)) > quiet_v and t > longest_edge_s:
                         return EDGE, b, t
                     if a == b and abs(a) > quiet_v:
-                        at_cell_v, _i, _l = _terminal(
-                            cell["conductance_s"], a, source_ohm, limit_a
-                        )
-                        cell["plateau_v"] = at_cell_v
-                        cell["plateau_s"] += t
-                    elif cell["plateau_s"] > 0.0:
+                        at_cell_v, _i, _l = _terminal(conductances_s[cell], a, source_ohm, limit_a)
+                        plateaus_v[cell] = at_cell_v
+                        plateaus_s[cell] += t
+                    elif plateaus_s[cell] > 0.0:
                         table, code = _match(
-                            cell["plateau_v"], cell["plateau_s"], amplitudes_v, width_s,
+                            plateaus_v[cell], plateaus_s[cell], amplitudes_v, width_s,
                             amplitude_tolerance, width_tolerance,
                         )  # fmt: skip
+                        wrong_v, wrong_s = plateaus_v[cell], plateaus_s[cell]
+                        plateaus_s[cell] = 0.0
                         if table < 0:
-                            wrong_v, wrong_s = cell["plateau_v"], cell["plateau_s"]
-                            cell["plateau_s"] = 0.0
                             return code, wrong_v, wrong_s
-                        _jump(cell, table, mean, sigma, sigma_floor_s, low_s, high_s)
-                        cell["plateau_s"] = 0.0
+                        conductances_s[cell] = _jump(
+                            conductances_s[cell], keys[cell], drawn[cell], table, mean, sigma,
+                            sigma_floor_s, low_s, high_s,
+                        )  # fmt: skip
+                        drawn[cell] += 1
                     elif abs(a) > quiet_v:
                         return WIDTH, a, 0.0
                     if measured[s]:
                         voltage_v[reading, k], current_a[reading, k], limited[reading, k] = (
-                            _terminal(cell["conductance_s"], b, source_ohm, limit_a)
+                            _terminal(conductances_s[cell], b, source_ohm, limit_a)
                         )
                         reading += 1
     return 0, 0.0, 0.0

@@ -1,9 +1,11 @@
 """What every device model is: parameters, a state, a current, and a way through a waveform."""
 
+import os
 from abc import ABCMeta, abstractmethod
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,6 +31,8 @@ class Drive:
         Resistance in series with the cell: of the source, the wires and the bench's own resistor.
     limit_a : float
         Regulated current limit (compliance) of the source, inf for none.
+    start_s : float or (columns,) float64
+        When it begins, for what changes with time by itself (`Model.ages`).
     """
 
     duration_s: Floats
@@ -38,6 +42,7 @@ class Drive:
     units: NDArray[np.int64]
     source_ohm: float
     limit_a: float
+    start_s: float | Floats = 0.0
 
     @cached_property
     def looks(self) -> NDArray[np.int64]:
@@ -55,6 +60,11 @@ class Drive:
             int(np.count_nonzero(self.measured[first:last])) * repeats
             for first, last, repeats in self.units.tolist()
         )
+
+    @property
+    def columns(self) -> int:
+        """1 where all cells see the same, else the number of cells."""
+        return int(self.duration_s.shape[1])
 
     def sampled(self, samples: int) -> "Drive":
         """Cut every measured segment into equal parts, all measured: what an average is made of.
@@ -77,16 +87,19 @@ class Drive:
         units = np.column_stack((bounds[self.units[:, :2]], self.units[:, 2]))
         return Drive(
             self.duration_s[source] / share, start_v, stop_v, self.measured[source], units,
-            self.source_ohm, self.limit_a,
+            self.source_ohm, self.limit_a, self.start_s,
         )  # fmt: skip
 
     def of_columns(self, columns: NDArray[np.int64]) -> "Drive":
-        """Return the same for some of the cells that it has columns for."""
+        """Return the same for some of the cells, by their places among those that are played."""
+        start_s = self.start_s[columns] if isinstance(self.start_s, np.ndarray) else self.start_s
+        if self.columns == 1:
+            return self if start_s is self.start_s else replace(self, start_s=start_s)
         return Drive(
             np.ascontiguousarray(self.duration_s[:, columns]),
             np.ascontiguousarray(self.start_v[:, columns]),
             np.ascontiguousarray(self.stop_v[:, columns]),
-            self.measured, self.units, self.source_ohm, self.limit_a,
+            self.measured, self.units, self.source_ohm, self.limit_a, start_s,
         )  # fmt: skip
 
 
@@ -105,6 +118,12 @@ class Terminal(NamedTuple):
     current_a: Floats
     limited: NDArray[np.bool_]
 
+    @classmethod
+    def empty(cls, readings: int, cells: int) -> "Terminal":
+        """Make one to be filled in."""
+        shape = (readings, cells)
+        return cls(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))
+
 
 class _AbstractStruct(msgspec.StructMeta, ABCMeta):
     """Lets a struct have abstract methods."""
@@ -119,28 +138,89 @@ class Model(
 ):
     """A device model: the struct's fields are its parameters, in SI, checked when it is made.
 
-    The state of many cells is one structured array, one element a cell, whose fields carry their
-    units. Random numbers come from `hil.draws` with a key and a count that are part of the state.
+    The state of many cells is one structured array, one element a cell, whose columns carry their
+    units. A model knows its own columns; around them there may be those of layers, and a column
+    with the name of a parameter is each cell's own value of it. Random numbers come from
+    `hil.draws` with the cell's `key`, a stream and a count that is part of the state.
     """
 
-    state_dtype: ClassVar[np.dtype[np.void]]
-    sets_at: ClassVar[int]
+    own_columns: ClassVar[tuple[tuple[str, Any], ...]]
+    """Names and types of the columns that a cell's state has, `key` apart."""
+    set_polarity: ClassVar[int]
     """Sign of the voltage that SETs the device (brings it to LRS): +1 or -1."""
+    memory: ClassVar[str]
+    """Name of the column that tells HRS from LRS; the current is monotone in it."""
+    varies: ClassVar[tuple[str, ...]] = ()
+    """Parameters of which each cell may have its own value, see `Model.parameter`."""
 
-    @abstractmethod
+    @property
+    def state_dtype(self) -> np.dtype[np.void]:
+        """The columns of a state."""
+        return np.dtype([("key", np.uint64), *self.own_columns])
+
+    @property
+    def sets_at(self) -> int:
+        """Sign of the voltage that SETs the device: +1 or -1."""
+        return self.set_polarity
+
+    @property
+    def ages(self) -> bool:
+        """Whether cells change by themselves, so that a drive must say when it begins."""
+        return False
+
     def initial_state(self, cells: int, rng: np.random.Generator) -> State:
         """Make the state of *cells* fresh cells; cell k is the same however many there are."""
+        state = np.zeros(cells, self.state_dtype)
+        state["key"] = rng.integers(2**64, size=cells, dtype=np.uint64)
+        self.start(state)
+        return state
+
+    @abstractmethod
+    def start(self, state: State) -> None:
+        """Fill in the own columns of fresh cells; `key` and cells' own parameters are there."""
+
+    @abstractmethod
+    def memory_range(self, state: State) -> tuple[Floats, Floats]:
+        """Tell between which values the column `memory` of each cell lies: at HRS, at LRS."""
 
     @abstractmethod
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute the current of each cell in its state at a voltage across it."""
 
-    @abstractmethod
     def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
-        """Take *cells* (indices into the state) through a drive; the state moves in place."""
+        """Take *cells* (indices into the state) through a drive; the state moves in place.
+
+        Many cells are shared out to threads, one a processor; that changes no result.
+        """
+        workers = min(_processors(), len(cells) // _CELLS_A_THREAD)
+        if workers < 2:
+            return self._play(state, cells, drive)
+        shares = np.array_split(np.arange(len(cells)), workers)
+        drives = [drive.of_columns(share) for share in shares]
+        with ThreadPoolExecutor(workers) as pool:
+            seen = pool.map(
+                lambda share, own: self._play(state, cells[share], own), shares, drives
+            )
+            parts = zip(*seen, strict=True)
+            return Terminal(*(np.concatenate(part, axis=1) for part in parts))
+
+    def _play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+        terminal = Terminal.empty(drive.readings, len(cells))
+        self._walk(state, cells, drive, terminal)
+        return terminal
+
+    @abstractmethod
+    def _walk(
+        self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
+    ) -> None:
+        """Take cells through a drive and fill in what is at their terminals, outside the GIL."""
 
     def refuse(self, drive: Drive) -> None:
         """Raise if the model has no answer to a drive; pure, called before anything is played."""
+
+    def parameter(self, name: str, state: State) -> Any:
+        """Give each cell's own value of a parameter, (cells,), if the state has it, or the one."""
+        return state[name] if name in (state.dtype.names or ()) else getattr(self, name)
 
     def advance(
         self,
@@ -180,6 +260,36 @@ class Model(
         self.play(state, np.arange(len(state)), drive)
 
 
-def make_key(cells: int, rng: np.random.Generator) -> NDArray[np.uint64]:
-    """Draw one key a cell for `hil.draws`; the first keys do not depend on how many there are."""
-    return rng.integers(2**64, size=cells, dtype=np.uint64)
+_CELLS_A_THREAD = 256
+
+
+def _processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def records(dtype: np.dtype[np.void], values: tuple[Any, ...], cells: NDArray[np.int64]) -> Any:
+    """Make the constants of a kernel: one record, or one for each of *cells*.
+
+    Parameters
+    ----------
+    dtype : structured dtype
+        The kernel's.
+    values : tuple
+        In the dtype's order; a scalar holds for all cells, an array (all cells,) is a column of
+        the state (`Model.parameter`).
+    cells : (cells,) int64
+        Which cells are played.
+
+    Returns
+    -------
+    record array, (1,) or (cells,)
+    """
+    if not any(np.ndim(value) for value in values):
+        return np.array([values], dtype).view(np.recarray)
+    table = np.empty(len(cells), dtype)
+    for name, value in zip(dtype.names or (), values, strict=True):
+        table[name] = value[cells] if np.ndim(value) else value
+    return table.view(np.recarray)

@@ -1,7 +1,7 @@
 """A linear resistor: the cell that never changes, for checking a bench against Ohm's law."""
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,9 +16,10 @@ class Resistor(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     resistance_ohm: Annotated[float, quantity("ohm", "resistance of a fresh cell", gt=0)] = 10e3
 
-    state_dtype: ClassVar[np.dtype[np.void]] = np.dtype([("resistance_ohm", np.float64)])
-    sets_at: ClassVar[int] = 1
+    own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (("resistance_ohm", np.float64),)
+    set_polarity: ClassVar[int] = 1
     """A resistor does not SET; +1 is what most models have."""
+    memory: ClassVar[str] = "resistance_ohm"
 
     def __post_init__(self) -> None:
         if not 0 < self.resistance_ohm < math.inf:
@@ -26,17 +27,21 @@ class Resistor(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 f"resistance_ohm is {self.resistance_ohm}; it must be above 0 ohm and finite"
             )
 
-    def initial_state(self, cells: int, rng: np.random.Generator) -> State:  # noqa: ARG002
-        """Make fresh cells, all alike; nothing is drawn."""
-        state = np.zeros(cells, self.state_dtype)
+    def start(self, state: State) -> None:
+        """Make fresh cells, all alike."""
         state["resistance_ohm"] = self.resistance_ohm
-        return state
+
+    def memory_range(self, state: State) -> tuple[Floats, Floats]:
+        """Tell that a resistor has one state."""
+        return state["resistance_ohm"].copy(), state["resistance_ohm"].copy()
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute V / R."""
         return np.asarray(np.asarray(voltage_v, float) / state["resistance_ohm"])
 
-    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+    def _walk(
+        self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
+    ) -> None:
         """Compute the readings of a drive: a voltage divider, or the current limit.
 
         The source holds |I| = limit_a where the divider would carry more; the cell is then at
@@ -45,6 +50,7 @@ class Resistor(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         resistance_ohm = state["resistance_ohm"][cells]
         source_v = drive.stop_v[drive.looks]
         divided_a = source_v / (drive.source_ohm + resistance_ohm)
-        limited = np.abs(divided_a) > drive.limit_a
-        current_a = np.where(limited, np.copysign(drive.limit_a, source_v), divided_a)
-        return Terminal(current_a * resistance_ohm, current_a, limited)
+        terminal.limited[:] = np.abs(divided_a) > drive.limit_a
+        held_a = np.copysign(drive.limit_a, source_v)
+        terminal.current_a[:] = np.where(terminal.limited, held_a, divided_a)
+        terminal.voltage_v[:] = terminal.current_a * resistance_ohm

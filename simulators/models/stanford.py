@@ -33,64 +33,56 @@ and breakdown: at 2 V and no series resistance the cell carries 0.67 A at 3,100 
 """
 
 import math
-import typing
-from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Drive, Floats, Model, State, Terminal, make_key
+from hil.simulators.models.model import Drive, Floats, State, Terminal
+from hil.simulators.models.published import Published, within
 from hil.simulators.models.stanford_kernel import LAW, Noise, walk
 from hil.units import quantity
 
-SOURCE = "Stanford-PKU v1.0.0 Verilog-A (doi 10.4231/D37H1DN48)"
 
-
-def _range(low: float, high: float) -> msgspec.Meta:
-    """Note the range that the Verilog-A allows."""
-    return msgspec.Meta(extra={"published": (low, high)})
-
-
-class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Stanford-PKU RRAM v1.0.0 with its published defaults, deterministic unless noise is set."""
 
-    i0_a: Annotated[float, quantity("A", "current prefactor", gt=0), _range(0, 1e-2)] = 1e-3
-    g0_m: Annotated[float, quantity("m", "decay length of I over gap", gt=0), _range(0, 2e-9)] = (
+    i0_a: Annotated[float, quantity("A", "current prefactor", gt=0), within(0, 1e-2)] = 1e-3
+    g0_m: Annotated[float, quantity("m", "decay length of I over gap", gt=0), within(0, 2e-9)] = (
         0.25e-9
     )
-    v0_v: Annotated[float, quantity("V", "scale of the sinh in I", gt=0), _range(0, 10)] = 0.25
-    vel0_m_per_s: Annotated[float, quantity("m/s", "attempt velocity", gt=0), _range(0, 20)] = 10.0
+    v0_v: Annotated[float, quantity("V", "scale of the sinh in I", gt=0), within(0, 10)] = 0.25
+    vel0_m_per_s: Annotated[float, quantity("m/s", "attempt velocity", gt=0), within(0, 20)] = 10.0
     gamma0: Annotated[
-        float, quantity("1", "field enhancement at gap 0", gt=0), _range(0, math.inf)
+        float, quantity("1", "field enhancement at gap 0", gt=0), within(0, math.inf)
     ] = 16.0
     beta: Annotated[
-        float, quantity("1", "loss of field enhancement per nm^3", ge=0), _range(0, math.inf)
+        float, quantity("1", "loss of field enhancement per nm^3", ge=0), within(0, math.inf)
     ] = 0.8
     gamma_negative: Annotated[
         Literal["parameter", "16"],
         msgspec.Meta(description="gamma0 at negative voltage: the parameter, or the .va's 16"),
     ] = "parameter"
-    ea_ev: Annotated[float, quantity("eV", "activation energy", gt=0), _range(0, 1)] = 0.6
+    ea_ev: Annotated[float, quantity("eV", "activation energy", gt=0), within(0, 1)] = 0.6
     a0_m: Annotated[float, quantity("m", "hopping distance", gt=0)] = 0.25e-9
     t_ini_k: Annotated[float, quantity("K", "ambient temperature", gt=0)] = 298.0
     rth_k_per_w: Annotated[float, quantity("K/W", "thermal resistance", ge=0)] = 2.1e3
     f_min_v_per_m: Annotated[
-        float, quantity("V/m", "local field below which nothing moves", ge=0), _range(0, 3e9)
+        float, quantity("V/m", "local field below which nothing moves", ge=0), within(0, 3e9)
     ] = 1.4e9
-    tox_m: Annotated[float, quantity("m", "oxide thickness", gt=0), _range(0, 100e-9)] = 12e-9
+    tox_m: Annotated[float, quantity("m", "oxide thickness", gt=0), within(0, 100e-9)] = 12e-9
     gap_min_m: Annotated[float, quantity("m", "least gap (LRS)", ge=0)] = 0.2e-9
     gap_max_m: Annotated[float, quantity("m", "largest gap (HRS)", gt=0)] = 1.7e-9
     initial_gap_m: (
         Annotated[float, quantity("m", "gap of a fresh cell; gap_max_m if left out", ge=0)] | None
     ) = None
     delta_gap0_m_per_s: Annotated[
-        float, quantity("m/s", "noise of the gap's rate; 0: none", ge=0), _range(0, 0.1)
+        float, quantity("m/s", "noise of the gap's rate; 0: none", ge=0), within(0, 0.1)
     ] = 0.0
-    t_crit_k: Annotated[float, quantity("K", "noise: threshold", gt=0), _range(390, 460)] = 450.0
-    t_smth_k: Annotated[float, quantity("K", "noise: smoothing", gt=0), _range(400, 600)] = 500.0
+    t_crit_k: Annotated[float, quantity("K", "noise: threshold", gt=0), within(390, 460)] = 450.0
+    t_smth_k: Annotated[float, quantity("K", "noise: smoothing", gt=0), within(400, 600)] = 500.0
     noise_step_s: Annotated[
         float, quantity("s", "time step of the .va that the noise is equal to", gt=0)
     ] = 1e-9
@@ -100,29 +92,26 @@ class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gap_tolerance_m: Annotated[
         float, quantity("m", "largest error of one step in the gap", gt=0, le=1e-11)
     ] = 1e-13
-    beyond_published: Annotated[
-        bool, msgspec.Meta(description="accept parameters outside the published ranges")
-    ] = False
 
-    state_dtype: ClassVar[np.dtype[np.void]] = np.dtype(
-        [("gap_m", np.float64), ("key", np.uint64), ("draws", np.int64)]
+    own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (
+        ("gap_m", np.float64),
+        ("draws", np.int64),
     )
-    sets_at: ClassVar[int] = 1
+    source: ClassVar[str] = "Stanford-PKU v1.0.0 Verilog-A (doi 10.4231/D37H1DN48)"
+    set_polarity: ClassVar[int] = 1
+    memory: ClassVar[str] = "gap_m"
 
     def __post_init__(self) -> None:
-        for name, bounds in _bounds(type(self)).items():
-            value = getattr(self, name)
-            if value is not None:
-                _check(name, value, bounds, beyond_published=self.beyond_published)
+        super().__post_init__()
         if self.gamma_negative not in ("parameter", "16"):
             raise ConfigError(
                 f"gamma_negative is {self.gamma_negative!r}; it is 'parameter', or '16' as in the "
-                + SOURCE
+                + self.source
             )
         if not self.gap_min_m <= self.fresh_gap_m <= self.gap_max_m:
             raise ConfigError(
                 f"initial_gap_m is {self.fresh_gap_m:g} m, outside gap_min_m {self.gap_min_m:g} m "
-                f"to gap_max_m {self.gap_max_m:g} m; the {SOURCE} keeps the gap between them"
+                f"to gap_max_m {self.gap_max_m:g} m; the {self.source} keeps the gap between them"
             )
 
     @property
@@ -164,12 +153,13 @@ class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
             voltage_v = np.where(gamma > 0, least_v / np.maximum(gamma, 0), np.inf)
         return np.copysign(voltage_v, polarity)
 
-    def initial_state(self, cells: int, rng: np.random.Generator) -> State:
-        """Make fresh cells, all at the same gap; their keys are for the noise."""
-        state = np.zeros(cells, self.state_dtype)
+    def start(self, state: State) -> None:
+        """Make fresh cells, all at the same gap."""
         state["gap_m"] = self.fresh_gap_m
-        state["key"] = make_key(cells, rng)
-        return state
+
+    def memory_range(self, state: State) -> tuple[Floats, Floats]:
+        """Give the bounds of the gap."""
+        return np.full(len(state), self.gap_max_m), np.full(len(state), self.gap_min_m)
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute I0 exp(-gap/g0) sinh(V/V0), the exponents combined so that none overflows."""
@@ -177,20 +167,19 @@ class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         rise = np.exp(np.minimum(np.abs(y) - state["gap_m"] / self.g0_m, 700.0))
         return np.asarray(np.copysign(-0.5 * self.i0_a * rise * np.expm1(-2.0 * np.abs(y)), y))
 
-    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+    def _walk(
+        self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
+    ) -> None:
         """Take cells through a drive, by steps with an error of at most gap_tolerance_m each.
 
         Where the gap runs away, an error made earlier grows by the ratio of the speeds, as one of
         the voltage would.
         """
-        shape = (drive.readings, len(cells))
-        terminal = Terminal(np.empty(shape), np.empty(shape), np.empty(shape, np.bool_))
         walk(
             self._law(drive), self._gammas, self._noise, state["gap_m"], state["key"],
             state["draws"], cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured,
             drive.units, *terminal,
         )  # fmt: skip
-        return terminal
 
     @property
     def _gammas(self) -> tuple[float, float]:
@@ -211,52 +200,3 @@ class Stanford(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
             min(1.65 * (relative / 1e-6) ** 0.1, 4.0),
         )  # fmt: skip
         return np.array([law], LAW).view(np.recarray)
-
-
-class _Bounds(NamedTuple):
-    """What a parameter may be: with a meaning, and as published."""
-
-    unit: str
-    above: float
-    least: float
-    most: float
-    published: tuple[float, float]
-
-
-@cache
-def _bounds(model: type[Stanford]) -> dict[str, _Bounds]:
-    """Read the bounds of each parameter that is a number from its annotations."""
-    found = {}
-    for name, hint in typing.get_type_hints(model, include_extras=True).items():
-        members = (hint, *typing.get_args(hint))
-        notes = [note for member in members for note in getattr(member, "__metadata__", ())]
-        extra: dict[str, Any] = {}
-        for note in notes:
-            extra |= note.extra or {}
-        if "unit" in extra:
-            first = notes[0]
-            found[name] = _Bounds(
-                "" if extra["unit"] == "1" else f" {extra['unit']}",
-                -math.inf if first.gt is None else first.gt,
-                -math.inf if first.ge is None else first.ge,
-                math.inf if first.le is None else first.le,
-                extra.get("published", (-math.inf, math.inf)),
-            )
-    return found
-
-
-def _check(name: str, value: float, bounds: _Bounds, *, beyond_published: bool) -> None:
-    """Raise ConfigError for a parameter that is no number, has no meaning or was not published."""
-    unit, above, least, most, (low, high) = bounds
-    if not math.isfinite(value):
-        raise ConfigError(f"{name} is {value}; it must be a finite number")
-    if value <= above:
-        raise ConfigError(f"{name} is {value:g}{unit}; it must be above {above:g}{unit}")
-    if not least <= value <= most:
-        limit = f"at least {least:g}" if value < least else f"at most {most:g}"
-        raise ConfigError(f"{name} is {value:g}{unit}; it must be {limit}{unit}")
-    if not low <= value <= high and not beyond_published:
-        raise ConfigError(
-            f"{name} is {value:g}{unit}, outside {low:g} to {high:g}{unit} of the {SOURCE}; "
-            f"set beyond_published = true to use it all the same"
-        )

@@ -31,7 +31,7 @@ from hil.simulators.models.stanford import Stanford
 Steps = list[tuple[float, float]]
 """Duration (s) and the voltage (V) to which the source goes in it."""
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 INF = math.inf
 HRS_M, LRS_M = 1.7e-9, 0.2e-9
 SET_V = 1.4e9 * 12e-9 / (16 - 0.8 * 1.7**3)
