@@ -58,9 +58,14 @@ MODELS = Catalog(
     "hil.models",
     "model",
     {
+        "data-driven": "hil.simulators.models.data_driven:DataDriven",
+        "jart": "hil.simulators.models.jart:Jart",
+        "jart-fit": "hil.simulators.models.jart_fit:JartFit",
         "jump-table": "hil.simulators.models.jump_table:JumpTable",
+        "neurosim": "hil.simulators.models.neurosim:NeuroSim",
         "resistor": "hil.simulators.models.resistor:Resistor",
         "stanford": "hil.simulators.models.stanford:Stanford",
+        "stanford-asu": "hil.simulators.models.asu:StanfordAsu",
     },
 )
 BENCH_KINDS = Catalog(

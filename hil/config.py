@@ -160,12 +160,12 @@ def _override(data: dict[str, Any], key: str, text: str, file_type: type) -> Non
         if not isinstance(table, dict):
             raise ConfigError(f"{where}: {name} has no keys of its own")
     wanted = _member(wanted, last, where)
-    table[last] = _guessed(text) if wanted is Any else decode_text(text, wanted, where)
+    table[last] = guessed(text) if wanted is Any else decode_text(text, wanted, where)
 
 
 def _member(wanted: Any, name: str, where: str) -> Any:
     """Tell the type of a key of a struct, or of a table with any keys."""
-    if typing.get_origin(wanted) is dict:
+    if wanted is Any or typing.get_origin(wanted) is dict:
         return Any
     if not (isinstance(wanted, type) and issubclass(wanted, msgspec.Struct)):
         raise ConfigError(f"{where}: there are no keys below {where.rpartition('.')[0]}")
@@ -174,7 +174,7 @@ def _member(wanted: Any, name: str, where: str) -> Any:
     return typing.get_type_hints(wanted, include_extras=True)[name]
 
 
-def _guessed(text: str) -> Any:
+def guessed(text: str) -> Any:
     """Read a value as TOML would; what is none, such as 10kohm, is a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -11,6 +11,7 @@ reading is what flows at the end of its segment, with the noise of one aperture,
 """
 
 import io
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
@@ -25,7 +26,7 @@ from hil.errors import StoreError
 from hil.limits import Limits
 from hil.program import Program
 from hil.readings import Readings
-from hil.simulators.models.model import Drive, Floats, Model, Terminal
+from hil.simulators.models.model import Device, Drive, Floats, Terminal
 from hil.simulators.readout import Readout
 from hil.units import quantity
 
@@ -47,8 +48,8 @@ class PhysicsBench(Bench):
     ----------
     name : str
         What the bench is called.
-    model : Model
-        The device; every cell starts in the model's initial state.
+    model : Device
+        What each cell is; every one starts in the device's initial state.
     cells : Cells
         How many.
     limits : Limits
@@ -69,7 +70,7 @@ class PhysicsBench(Bench):
     def __init__(
         self,
         name: str,
-        model: Model,
+        model: Device,
         *,
         cells: Cells,
         limits: Limits,
@@ -141,15 +142,13 @@ class PhysicsBench(Bench):
         if payload.steps:
             terminal, lasting_s = self._play_until_limited(payload, cells)
             duration_s = self._together_s(lasting_s, cells)
+            start_s = self._starts_s(lasting_s, cells)
         else:
-            terminal = self.model.play(self.state, cells, payload.drive)
-        start_s = self.clock.now_s()
+            start_s = self._starts_s(lasting_s, cells)
+            terminal = self.model.play(self.state, cells, self._begun(payload.drive, start_s))
         self.clock.sleep(duration_s)
         shape = (len(timeline.look), len(cells))
         time_s = start_s + timeline.time_s
-        if not self.capabilities.parallel and len(cells) > 1:
-            each_s = np.broadcast_to(lasting_s, len(cells))
-            time_s = time_s + (each_s.cumsum() - each_s)
         source_v = timeline.source_v
         if time_s.shape != shape:
             time_s = np.broadcast_to(time_s, shape)
@@ -166,6 +165,19 @@ class PhysicsBench(Bench):
             limited = limited | over
         return Readings(time_s, source_v, voltage_v, current_a, limited, status, timeline.look)
 
+    def _starts_s(self, lasting_s: Floats, cells: Indices) -> float | Floats:
+        """Tell when each cell's turn comes, if all together or one after the other."""
+        now_s = self.clock.now_s()
+        if self.capabilities.parallel or len(cells) == 1:
+            return now_s
+        each_s = np.broadcast_to(lasting_s, len(cells))
+        turns_s: Floats = now_s + each_s.cumsum() - each_s
+        return turns_s
+
+    def _begun(self, drive: Drive, start_s: float | Floats) -> Drive:
+        """Say in a drive when it begins, for a device that wants to know."""
+        return replace(drive, start_s=start_s) if self.model.ages else drive
+
     def _play_until_limited(self, payload: "_Playing", cells: Indices) -> tuple[Terminal, Floats]:
         """Play step by step; a cell whose reading is at the limit is brought to 0 V and left.
 
@@ -178,7 +190,8 @@ class PhysicsBench(Bench):
         ]
         lasting_s = np.zeros(len(cells))
         for step, shown in zip(payload.steps, seen, strict=True):
-            drive = step if program.columns == 1 else step.of_columns(columns)
+            now_s = self.clock.now_s() + lasting_s[columns]
+            drive = self._begun(step.of_columns(columns), now_s)
             at = self.model.play(self.state, cells[columns], drive)
             for kept, new in zip(shown, at, strict=True):
                 kept[:, columns] = new

@@ -26,6 +26,7 @@ COMMANDS = {
     "read": ("hil.cli.probe:read", "Read cells once."),
     "pulse": ("hil.cli.probe:pulse", "Send one pulse and read before and after."),
     "check": ("hil.cli.check:check", "Look at a bench: what it is, promises, and reads at 0 V."),
+    "simulate": ("hil.cli.simulate:simulate", "Take a model through a waveform, CSV to CSV."),
     "serve": ("hil.cli.serve:serve", "Serve virtual instruments until Ctrl-C."),
     "safe": ("hil.cli.probe:safe", "Bring a bench to 0 V and off."),
 }

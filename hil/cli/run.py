@@ -260,17 +260,32 @@ def _parameters(name: str, settings: dict[str, str]) -> Protocol:
 
 
 def _parameters_of(name: str) -> str:
-    """List a protocol's parameters: name, default, what it is."""
-    protocol_type: type[Protocol] = PROTOCOLS.load(name)
-    hints = typing.get_type_hints(protocol_type, include_extras=True)
+    """List a protocol's parameters."""
+    return parameters_of(PROTOCOLS.load(name), name)
+
+
+def parameters_of(
+    struct: type[msgspec.Struct],
+    name: str,
+    *,
+    given: dict[str, Any] | None = None,
+    below: str = "",
+) -> str:
+    """List what ``--set`` may set of a struct: key, value if nothing is set, what it is.
+
+    A file that has *given* some values goes before defaults; keys are *below* another one.
+    """
+    hints = typing.get_type_hints(struct, include_extras=True)
     formatter = click.HelpFormatter(width=click.get_current_context().terminal_width or 100)
     with formatter.section(f"\n\nParameters of {name} (--set KEY=VALUE)"):
         rows = []
-        schema = msgspec.json.schema(protocol_type)["$defs"][protocol_type.__name__]["properties"]
-        for field in msgspec.structs.fields(protocol_type):
+        schema = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
+        for field in msgspec.structs.fields(struct):
             about = schema[field.name]
-            text = about.get("description") or about["anyOf"][0].get("description", "")
-            rows.append((f"{field.name}={_typed(field.default, hints[field.name])}", text))
+            about = about if "description" in about else about.get("anyOf", [about])[0]
+            value = (given or {}).get(field.name, "..." if field.required else field.default)
+            shown = f"{below}{field.name}={_typed(value, hints[field.name])}"
+            rows.append((shown, about.get("description", "")))
         formatter.write_dl(rows)
     return formatter.getvalue()
 
@@ -279,6 +294,8 @@ def _typed(value: Any, hint: Any) -> str:
     """Write a default as one would type it: 500ns."""
     if isinstance(value, tuple):
         return ",".join(_typed(entry, hint) for entry in value)
+    if isinstance(value, (list, dict)):
+        return "..."
     unit, _ = unwrapped(hint)
     if isinstance(value, float) and unit is not None:
         return format_quantity(value, unit).replace(" ", "")

@@ -208,6 +208,7 @@ class Lab:
             units=signal.units,
             source_ohm=output_ohm + self.plan.series_ohm,
             limit_a=limit_a,
+            start_s=time_s,
         )
         if terminal is None:
             source_v = drive.stop_v[drive.looks]

@@ -9,7 +9,15 @@ import msgspec
 from hil.catalog import MODELS
 from hil.decode import decode, read_toml, unknown
 from hil.errors import ConfigError
-from hil.simulators.models.model import Model
+from hil.simulators.models.layers.forming import Forming
+from hil.simulators.models.layers.layer import Layered
+from hil.simulators.models.layers.noise import Noise
+from hil.simulators.models.layers.relaxation import Relaxation
+from hil.simulators.models.layers.series import Series
+from hil.simulators.models.layers.stuck import Stuck
+from hil.simulators.models.layers.variability import Variability
+from hil.simulators.models.model import Device, Model
+from hil.simulators.models.published_tables import inlined
 from hil.units import quantity
 
 
@@ -34,8 +42,15 @@ class ModelFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     parameters: dict[str, Any]
 
 
-def get_model(name: str, **parameters: Any) -> Model:
-    """Make a model by its name, a shipped model file's name, or a path to a model file.
+def get_model(name: str, **parameters: Any) -> Device:
+    """Make a device by a model's name, a shipped model file's name, or a path to a model file.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``stanford``, ``jart-lab`` or ``my-device.toml``.
+    **parameters
+        Those of the model that differ, and layers around it (`Layers`): ``series_ohm=1e3``.
 
     Raises
     ------
@@ -45,10 +60,36 @@ def get_model(name: str, **parameters: Any) -> Model:
     return make_model(*resolve(name, parameters, Path()))
 
 
-def make_model(name: str, parameters: dict[str, Any]) -> Model:
-    """Make a model of a class in the catalog, checking its parameters."""
+class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may lie around a model, from the inside out; given among its parameters."""
+
+    variability: dict[str, Any] = {}
+    relaxation: Relaxation | None = None
+    forming: Forming | None = None
+    stuck: Stuck | None = None
+    noise: Noise | None = None
+    series_ohm: Annotated[float, quantity("ohm", "resistance in series", ge=0)] = 0.0
+
+    def around(self, model: Model) -> Device:
+        """Put the layers that there are around a model."""
+        device: Device = model
+        if self.variability:
+            device = Layered(inner=device, layer=Variability.of(model, self.variability))
+        for layer in (self.relaxation, self.forming, self.stuck, self.noise):
+            if layer is not None:
+                device = Layered(inner=device, layer=layer)
+        if self.series_ohm > 0:
+            device = Layered(inner=device, layer=Series(series_ohm=self.series_ohm))
+        return device
+
+
+def make_model(name: str, parameters: dict[str, Any]) -> Device:
+    """Make a device of a class in the catalog and its layers, checking all parameters."""
     model_type: type[Model] = MODELS.load(name)
-    return decode(parameters, model_type, f"model {name}")
+    layers = {key: parameters[key] for key in Layers.__struct_fields__ if key in parameters}
+    own = {key: value for key, value in parameters.items() if key not in layers}
+    model = decode(own, model_type, f"model {name}")
+    return decode(layers, Layers, f"model {name}").around(model)
 
 
 def resolve(
@@ -59,13 +100,23 @@ def resolve(
     *where* the name stands is for the error about one that there is not.
     """
     if name in MODELS:
-        return name, parameters
+        return name, inlined(parameters, folder)
     shipped = shipped_model_files()
     path = shipped.get(name, folder / name)
     if name not in shipped and path.suffix != ".toml":
         raise ConfigError(unknown(name, [*MODELS.names(), *shipped], where, "model"))
     file = decode(read_toml(path), ModelFile, str(path))
-    return file.model, {**file.parameters, **parameters}
+    below = inlined(file.parameters, path.parent)
+    return file.model, _merged(below, inlined(parameters, folder))
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Put parameters over a file's, tables of layers key by key."""
+    merged = {**below, **above}
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            merged[key] = _merged(below[key], above[key])
+    return merged
 
 
 def shipped_model_files() -> dict[str, Path]:

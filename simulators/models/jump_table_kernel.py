@@ -1,15 +1,29 @@
-"""What jump tables make of a waveform: which pulses it holds, and a random step for each."""
+"""What event models make of a waveform: which pulses it holds, and a random step for each."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from hil.draws import normal
+from hil.draws import normal, uniform
 
 AMPLITUDE, WIDTH, EDGE = 1, 2, 3
 """What of a waveform the tables do not know."""
 
-_STEP = np.uint64(1)
-"""Stream of `hil.draws` for the steps."""
+
+class Grids(NamedTuple):
+    """Steps given by cumulated probabilities over G (rows) and over the step (columns).
+
+    ``rows`` and ``columns`` (tables,) tell how much of the padded arrays ``conductance`` (tables,
+    rows), ``step`` (tables, columns), in S, and ``cdf`` (tables, rows, columns) a table has; with
+    no rows, or beyond the last of them, a table is a polynomial.
+    """
+
+    rows: Any
+    columns: Any
+    conductance: Any
+    step: Any
+    cdf: Any
 
 
 @njit(cache=True)
@@ -68,10 +82,51 @@ def _polynomial(coefficients, x):
 
 
 @njit(cache=True)
-def _jump(g, key, drawn, table, mean, sigma, sigma_floor_s, low_s, high_s):
+def _first_above(values, count, x):
+    """Find the first of sorted values that is above x; count if there is none."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] > x:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@njit(cache=True)
+def _quantile(cdf, step, columns, share):
+    """Invert one row, linear between its points; what is beyond its ends is at its ends."""
+    j = _first_above(cdf, columns, share)
+    if j == 0:
+        return step[0]
+    if j == columns:
+        return step[columns - 1]
+    part = (share - cdf[j - 1]) / (cdf[j] - cdf[j - 1])
+    return step[j - 1] + part * (step[j] - step[j - 1])
+
+
+@njit(cache=True)
+def _tabled(grids, table, g, share):
+    """Interpolate the quantile of a step linearly between the rows at both sides of G."""
+    rows, columns = grids.rows[table], grids.columns[table]
+    conductance, step, cdf = grids.conductance[table], grids.step[table], grids.cdf[table]
+    i = _first_above(conductance, rows, g)
+    if i == 0 or i == rows:
+        return _quantile(cdf[max(i - 1, 0)], step, columns, share)
+    part = (g - conductance[i - 1]) / (conductance[i] - conductance[i - 1])
+    below = _quantile(cdf[i - 1], step, columns, share)
+    return below + part * (_quantile(cdf[i], step, columns, share) - below)
+
+
+@njit(cache=True)
+def _jump(g, key, stream, drawn, table, grids, mean, sigma, sigma_floor_s, low_s, high_s):
     """Step a conductance once."""
-    spread = max(sigma_floor_s, _polynomial(sigma[table], g))
-    step = _polynomial(mean[table], g) + spread * normal(key, _STEP, drawn)
+    if table < grids.rows.shape[0] and grids.rows[table] > 0:
+        step = _tabled(grids, table, g, uniform(key, stream, drawn))
+    else:
+        spread = max(sigma_floor_s, _polynomial(sigma[table], g))
+        step = _polynomial(mean[table], g) + spread * normal(key, stream, drawn)
     return min(max(g + step, low_s), high_s)
 
 
@@ -90,13 +145,14 @@ def play(
     conductances_s, plateaus_v, plateaus_s, keys, drawn, cells, duration_s, start_v, stop_v,
     measured, units, source_ohm, limit_a,
     amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
-    mean, sigma, sigma_floor_s, low_s, high_s, voltage_v, current_a, limited,
+    stream, grids, mean, sigma, sigma_floor_s, low_s, high_s, voltage_v, current_a, limited,
 ):  # fmt: skip
     """Play a waveform: a plateau beyond quiet_v that ends is a pulse, and a pulse is a step."""
     one = start_v.shape[1] == 1
     for k in range(cells.shape[0]):
         cell = cells[k]
         column = 0 if one else k
+        own = k if mean.shape[0] > 1 else 0
         reading = 0
         for unit in range(units.shape[0]):
             first, last, repeats = units[unit]
@@ -119,8 +175,8 @@ def play(
                         if table < 0:
                             return code, wrong_v, wrong_s
                         conductances_s[cell] = _jump(
-                            conductances_s[cell], keys[cell], drawn[cell], table, mean, sigma,
-                            sigma_floor_s, low_s, high_s,
+                            conductances_s[cell], keys[cell], stream, drawn[cell], table, grids,
+                            mean[own], sigma[own], sigma_floor_s, low_s, high_s,
                         )  # fmt: skip
                         drawn[cell] += 1
                     elif abs(a) > quiet_v:

@@ -61,6 +61,28 @@ class Drive:
             for first, last, repeats in self.units.tolist()
         )
 
+    @cached_property
+    def look_s(self) -> Floats:
+        """When each measured segment ends, from the drive's beginning on, (readings, columns)."""
+        parts, since = [np.empty((0, self.columns))], np.zeros(self.columns)
+        for first, last, repeats in self.units.tolist():
+            ends = self.duration_s[first:last].cumsum(axis=0)
+            each = ends[-1] if last > first else np.zeros(self.columns)
+            again = since + np.arange(repeats)[:, None] * each
+            parts.append(
+                (again[:, None] + ends[self.measured[first:last]]).reshape(-1, self.columns)
+            )
+            since = since + repeats * each
+        return np.concatenate(parts)
+
+    @cached_property
+    def lasting_s(self) -> Floats:
+        """How long the drive lasts, (columns,)."""
+        whole = np.zeros(self.columns)
+        for first, last, repeats in self.units.tolist():
+            whole = whole + repeats * self.duration_s[first:last].sum(axis=0)
+        return whole
+
     @property
     def columns(self) -> int:
         """1 where all cells see the same, else the number of cells."""
@@ -92,7 +114,9 @@ class Drive:
 
     def of_columns(self, columns: NDArray[np.int64]) -> "Drive":
         """Return the same for some of the cells, by their places among those that are played."""
-        start_s = self.start_s[columns] if isinstance(self.start_s, np.ndarray) else self.start_s
+        start_s = self.start_s
+        if isinstance(start_s, np.ndarray) and start_s.size > 1:
+            start_s = start_s[columns]
         if self.columns == 1:
             return self if start_s is self.start_s else replace(self, start_s=start_s)
         return Drive(
@@ -129,39 +153,34 @@ class _AbstractStruct(msgspec.StructMeta, ABCMeta):
     """Lets a struct have abstract methods."""
 
 
-class Model(
+class Device(
     msgspec.Struct,
     metaclass=_AbstractStruct,
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
 ):
-    """A device model: the struct's fields are its parameters, in SI, checked when it is made.
+    """What a bench has on its terminals: a model, alone or in layers.
 
     The state of many cells is one structured array, one element a cell, whose columns carry their
-    units. A model knows its own columns; around them there may be those of layers, and a column
-    with the name of a parameter is each cell's own value of it. Random numbers come from
-    `hil.draws` with the cell's `key`, a stream and a count that is part of the state.
+    units. Random numbers come from `hil.draws` with the cell's `key`, a stream and a count that is
+    part of the state.
     """
 
-    own_columns: ClassVar[tuple[tuple[str, Any], ...]]
-    """Names and types of the columns that a cell's state has, `key` apart."""
-    set_polarity: ClassVar[int]
-    """Sign of the voltage that SETs the device (brings it to LRS): +1 or -1."""
-    memory: ClassVar[str]
-    """Name of the column that tells HRS from LRS; the current is monotone in it."""
-    varies: ClassVar[tuple[str, ...]] = ()
-    """Parameters of which each cell may have its own value, see `Model.parameter`."""
-
     @property
+    @abstractmethod
     def state_dtype(self) -> np.dtype[np.void]:
-        """The columns of a state."""
-        return np.dtype([("key", np.uint64), *self.own_columns])
+        """The columns of a state; one is `key`."""
 
     @property
+    @abstractmethod
     def sets_at(self) -> int:
-        """Sign of the voltage that SETs the device: +1 or -1."""
-        return self.set_polarity
+        """Sign of the voltage that SETs the device (brings it to LRS): +1 or -1."""
+
+    @property
+    @abstractmethod
+    def memory_column(self) -> str:
+        """Name of the column that tells HRS from LRS; the current is monotone in it."""
 
     @property
     def ages(self) -> bool:
@@ -181,46 +200,59 @@ class Model(
 
     @abstractmethod
     def memory_range(self, state: State) -> tuple[Floats, Floats]:
-        """Tell between which values the column `memory` of each cell lies: at HRS, at LRS."""
+        """Tell between which values the memory column of each cell lies: at HRS, at LRS."""
 
     @abstractmethod
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute the current of each cell in its state at a voltage across it."""
 
-    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
-        """Take *cells* (indices into the state) through a drive; the state moves in place.
-
-        Many cells are shared out to threads, one a processor; that changes no result.
-        """
-        workers = min(_processors(), len(cells) // _CELLS_A_THREAD)
-        if workers < 2:
-            return self._play(state, cells, drive)
-        shares = np.array_split(np.arange(len(cells)), workers)
-        drives = [drive.of_columns(share) for share in shares]
-        with ThreadPoolExecutor(workers) as pool:
-            seen = pool.map(
-                lambda share, own: self._play(state, cells[share], own), shares, drives
-            )
-            parts = zip(*seen, strict=True)
-            return Terminal(*(np.concatenate(part, axis=1) for part in parts))
-
-    def _play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
-        terminal = Terminal.empty(drive.readings, len(cells))
-        self._walk(state, cells, drive, terminal)
-        return terminal
-
     @abstractmethod
-    def _walk(
-        self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
+    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+        """Take *cells* (indices into the state) through a drive; the state moves in place."""
+
+    def preset(
+        self, state: State, cells: NDArray[np.int64], conductance_s: ArrayLike, read_v: float
     ) -> None:
-        """Take cells through a drive and fill in what is at their terminals, outside the GIL."""
+        """Put cells where they have a conductance at a voltage, or at the bound nearest to it.
+
+        No waveform does this; it is for what happens to cells at rest, and for starting points.
+
+        Parameters
+        ----------
+        state : (all cells,) structured array
+            Its memory column moves in place.
+        cells : (cells,) int64
+            Which cells.
+        conductance_s : float or (cells,)
+            I/V at read_v (S).
+        read_v : float
+            The voltage (V), not 0.
+        """
+        from scipy.optimize.elementwise import find_root
+
+        own = state[cells]
+        hrs, lrs = self.memory_range(own)
+
+        def conductance_at(share: Floats, k: NDArray[np.int64]) -> Floats:
+            trial = own[k]
+            trial[self.memory_column] = hrs[k] + share * (lrs[k] - hrs[k])
+            found_s: Floats = self.current_a(trial, read_v) / read_v
+            return found_s
+
+        every = np.arange(len(cells))
+        ends = [conductance_at(np.full(len(cells), share), every) for share in (0.0, 1.0)]
+        wanted_s = np.clip(conductance_s, *np.sort(ends, axis=0))
+
+        def miss(share: Floats, k: NDArray[np.int64]) -> Floats:
+            off: Floats = conductance_at(share, k) / wanted_s[k] - 1.0
+            return off
+
+        found = find_root(miss, (0.0, 1.0), args=(every,), tolerances={"xatol": 1e-300})
+        share = np.where(wanted_s == ends[0], 0.0, np.where(wanted_s == ends[1], 1.0, found.x))
+        state[self.memory_column][cells] = hrs + share * (lrs - hrs)
 
     def refuse(self, drive: Drive) -> None:
-        """Raise if the model has no answer to a drive; pure, called before anything is played."""
-
-    def parameter(self, name: str, state: State) -> Any:
-        """Give each cell's own value of a parameter, (cells,), if the state has it, or the one."""
-        return state[name] if name in (state.dtype.names or ()) else getattr(self, name)
+        """Raise if the device has no answer to a drive; pure, called before anything is played."""
 
     def advance(
         self,
@@ -260,7 +292,69 @@ class Model(
         self.play(state, np.arange(len(state)), drive)
 
 
-_CELLS_A_THREAD = 256
+class Model(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device model: the struct's fields are its parameters, in SI, checked when it is made.
+
+    A model knows its own columns; around them there may be those of layers, and a column with the
+    name of a parameter is each cell's own value of it.
+    """
+
+    own_columns: ClassVar[tuple[tuple[str, Any], ...]]
+    """Names and types of the columns that a cell's state has, `key` apart."""
+    set_polarity: ClassVar[int]
+    """What `sets_at` says."""
+    memory: ClassVar[str]
+    """What `memory_column` says."""
+    varies: ClassVar[tuple[str, ...]] = ()
+    """Parameters of which each cell may have its own value, see `Model.parameter`."""
+
+    @property
+    def state_dtype(self) -> np.dtype[np.void]:
+        """The key and the model's own columns."""
+        return np.dtype([("key", np.uint64), *self.own_columns])
+
+    @property
+    def sets_at(self) -> int:
+        """Sign of the voltage that SETs the device: +1 or -1."""
+        return self.set_polarity
+
+    @property
+    def memory_column(self) -> str:
+        """Name of the column that tells HRS from LRS."""
+        return self.memory
+
+    def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+        """Take *cells* (indices into the state) through a drive; the state moves in place.
+
+        Many cells are shared out to threads, one a processor; that changes no result.
+        """
+        if len(cells) < 2 * _CELLS_A_THREAD:
+            return self._play(state, cells, drive)
+        workers = min(_processors(), len(cells) // _CELLS_A_THREAD)
+        shares = np.array_split(np.arange(len(cells)), workers)
+        drives = [drive.of_columns(share) for share in shares]
+        with ThreadPoolExecutor(workers) as pool:
+            seen = pool.map(lambda share, d: self._play(state, cells[share], d), shares, drives)
+            parts = zip(*seen, strict=True)
+            return Terminal(*(np.concatenate(part, axis=1) for part in parts))
+
+    def _play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+        terminal = Terminal.empty(drive.readings, len(cells))
+        self._walk(state, cells, drive, terminal)
+        return terminal
+
+    @abstractmethod
+    def _walk(
+        self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
+    ) -> None:
+        """Take cells through a drive and fill in what is at their terminals, outside the GIL."""
+
+    def parameter(self, name: str, state: State) -> Any:
+        """Give each cell's own value of a parameter, (cells,), if the state has it, or the one."""
+        return state[name] if name in (state.dtype.names or ()) else getattr(self, name)
+
+
+_CELLS_A_THREAD = 1000
 
 
 def _processors() -> int:
@@ -285,11 +379,13 @@ def records(dtype: np.dtype[np.void], values: tuple[Any, ...], cells: NDArray[np
 
     Returns
     -------
-    record array, (1,) or (cells,)
+    array of `numpy.record`, (1,) or (cells,)
+        Not a `numpy.recarray`, whose type numba finds out anew at each call.
     """
-    if not any(np.ndim(value) for value in values):
-        return np.array([values], dtype).view(np.recarray)
+    dtype = np.dtype((np.record, dtype))
+    if not any(isinstance(value, np.ndarray) for value in values):
+        return np.array([values], dtype)
     table = np.empty(len(cells), dtype)
     for name, value in zip(dtype.names or (), values, strict=True):
         table[name] = value[cells] if np.ndim(value) else value
-    return table.view(np.recarray)
+    return table

@@ -29,7 +29,7 @@ class Published(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         for name, bounds in _bounds(type(self)).items():
             value = getattr(self, name)
-            if value is not None:
+            if value is not None and not isinstance(value, tuple):
                 self._check(name, value, bounds)
 
     def _check(self, name: str, value: float, bounds: "_Bounds") -> None:

@@ -40,9 +40,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Drive, Floats, State, Terminal
+from hil.simulators.models.model import Drive, Floats, State, Terminal, records
 from hil.simulators.models.published import Published, within
-from hil.simulators.models.stanford_kernel import LAW, Noise, walk
+from hil.simulators.models.stanford_kernel import BOLTZMANN_EV_PER_K, LAW, walk
 from hil.units import quantity
 
 
@@ -100,6 +100,10 @@ class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True)
     source: ClassVar[str] = "Stanford-PKU v1.0.0 Verilog-A (doi 10.4231/D37H1DN48)"
     set_polarity: ClassVar[int] = 1
     memory: ClassVar[str] = "gap_m"
+    varies: ClassVar[tuple[str, ...]] = (
+        "i0_a", "g0_m", "v0_v", "vel0_m_per_s", "gamma0", "beta", "ea_ev", "rth_k_per_w",
+        "gap_min_m", "gap_max_m",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,25 +151,66 @@ class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True)
         float64 array of the shape of gap_m
             Voltage (V) with that sign; infinite where no voltage moves the gap.
         """
-        gamma = self._gammas[0 if polarity > 0 else 1] - self.beta * (np.asarray(gap_m) * 1e9) ** 3
+        gamma = self._gamma0(polarity) - self.beta * (np.asarray(gap_m) * 1e9) ** 3
         least_v = self.f_min_v_per_m * self.tox_m
         with np.errstate(divide="ignore"):
             voltage_v = np.where(gamma > 0, least_v / np.maximum(gamma, 0), np.inf)
         return np.copysign(voltage_v, polarity)
 
+    def _gamma0(self, polarity: int, state: State | None = None) -> Any:
+        if polarity < 0 and self.gamma_negative == "16":
+            return 16.0
+        return self.gamma0 if state is None else self.parameter("gamma0", state)
+
     def start(self, state: State) -> None:
-        """Make fresh cells, all at the same gap."""
-        state["gap_m"] = self.fresh_gap_m
+        """Make fresh cells, all at the same gap, or each at its own bound."""
+        bounds = self.parameter("gap_min_m", state), self.parameter("gap_max_m", state)
+        gap_m = bounds[1] if self.initial_gap_m is None else self.initial_gap_m
+        state["gap_m"] = np.clip(gap_m, *bounds)
 
     def memory_range(self, state: State) -> tuple[Floats, Floats]:
         """Give the bounds of the gap."""
-        return np.full(len(state), self.gap_max_m), np.full(len(state), self.gap_min_m)
+        hrs_m, lrs_m = self.parameter("gap_max_m", state), self.parameter("gap_min_m", state)
+        return np.full(len(state), hrs_m), np.full(len(state), lrs_m)
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute I0 exp(-gap/g0) sinh(V/V0), the exponents combined so that none overflows."""
-        y = np.asarray(voltage_v, float) / self.v0_v
-        rise = np.exp(np.minimum(np.abs(y) - state["gap_m"] / self.g0_m, 700.0))
-        return np.asarray(np.copysign(-0.5 * self.i0_a * rise * np.expm1(-2.0 * np.abs(y)), y))
+        y = np.asarray(voltage_v, float) / self.parameter("v0_v", state)
+        fall = state["gap_m"] / self.parameter("g0_m", state)
+        rise = np.exp(np.minimum(np.abs(y) - fall, 700.0))
+        half_a = 0.5 * self.parameter("i0_a", state)
+        return np.asarray(np.copysign(-half_a * rise * np.expm1(-2.0 * np.abs(y)), y))
+
+    def rate(self, state: State, voltage_v: ArrayLike) -> Floats:
+        """Compute how fast the gap changes, gap' of the module's equations.
+
+        Parameters
+        ----------
+        state : (cells,) structured array
+        voltage_v : float or (cells,)
+            Voltage across the cell (V).
+
+        Returns
+        -------
+        (cells,) float64
+            m/s, without the noise; 0 below F_min and where the gap is stopped by its bound.
+        """
+        v, gap_m = np.broadcast_arrays(np.asarray(voltage_v, float), state["gap_m"])
+        beta = self.parameter("beta", state)
+        gamma0 = np.where(v < 0, self._gamma0(-1, state), self._gamma0(1, state))
+        gamma = gamma0 - beta * (gap_m * 1e9) ** 3
+        heat_w = np.abs(v * self.current_a(state, v))
+        kt_ev = BOLTZMANN_EV_PER_K * (self.t_ini_k + self.parameter("rth_k_per_w", state) * heat_w)
+        x = np.abs(gamma * self.a0_m / self.tox_m * v) / kt_ev
+        fall = self.parameter("ea_ev", state) / kt_ev
+        speed = -0.5 * np.exp(np.minimum(x - fall, 700.0)) * np.expm1(-2.0 * x)
+        bound_m = np.where(
+            v > 0, self.parameter("gap_min_m", state), self.parameter("gap_max_m", state)
+        )
+        moves = (gamma > 0) & (gamma * np.abs(v) >= self.f_min_v_per_m * self.tox_m)
+        moves &= np.sign(v) * (gap_m - bound_m) > 0
+        size = self.parameter("vel0_m_per_s", state) * speed
+        return np.where(moves, -np.copysign(size, v), 0.0)
 
     def _walk(
         self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
@@ -176,27 +221,19 @@ class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True)
         the voltage would.
         """
         walk(
-            self._law(drive), self._gammas, self._noise, state["gap_m"], state["key"],
-            state["draws"], cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured,
-            drive.units, *terminal,
+            self._laws(state, cells, drive), state["gap_m"], state["key"], state["draws"], cells,
+            drive.duration_s, drive.start_v, drive.stop_v, drive.measured, drive.units, *terminal,
         )  # fmt: skip
 
-    @property
-    def _gammas(self) -> tuple[float, float]:
-        return self.gamma0, self.gamma0 if self.gamma_negative == "parameter" else 16.0
-
-    @property
-    def _noise(self) -> Noise:
-        diffusion = self.delta_gap0_m_per_s * math.sqrt(self.noise_step_s)
-        return Noise(diffusion, self.noise_grid_m, self.t_crit_k, self.t_smth_k)
-
-    def _law(self, drive: Drive) -> np.recarray:
-        relative = self.gap_tolerance_m * 5e9
-        law = (
-            self.i0_a, 1.0 / self.g0_m, self.v0_v, self.vel0_m_per_s, self.beta, self.ea_ev,
-            self.a0_m / self.tox_m, self.f_min_v_per_m * self.tox_m, self.t_ini_k,
-            self.rth_k_per_w, self.gap_min_m, self.gap_max_m, drive.source_ohm, drive.limit_a,
-            self.gap_tolerance_m, min((relative / 6e-6) ** 0.2, 2.5),
-            min(1.65 * (relative / 1e-6) ** 0.1, 4.0),
+    def _laws(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Any:
+        own: dict[str, Any] = {name: self.parameter(name, state) for name in self.varies}
+        values = (
+            own["i0_a"], 1.0 / own["g0_m"], own["v0_v"], own["vel0_m_per_s"], own["beta"],
+            own["ea_ev"], self.a0_m / self.tox_m, self.f_min_v_per_m * self.tox_m, self.t_ini_k,
+            own["rth_k_per_w"], own["gap_min_m"], own["gap_max_m"], drive.source_ohm,
+            drive.limit_a, self.gap_tolerance_m, min((self.gap_tolerance_m / 1.2e-15) ** 0.2, 2.5),
+            own["gamma0"], self._gamma0(-1, state),
+            self.delta_gap0_m_per_s * math.sqrt(self.noise_step_s), self.noise_grid_m,
+            self.t_crit_k, self.t_smth_k,
         )  # fmt: skip
-        return np.array([law], LAW).view(np.recarray)
+        return records(LAW, values, cells)

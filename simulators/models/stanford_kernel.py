@@ -8,12 +8,17 @@ from which on it moves: ``onset = V + R I(V, gap)`` with ``V = F_min tox / gamma
 at all where that current is beyond the limit. Over the gap the onset has one minimum. A cell
 
 - *rests* while the source is below its onset, which costs next to nothing;
-- *moves* while the source is above it, by steps whose error in the gap is controlled. What is
-  integrated is time over the gap under a steady source, and time over ``gap + lead time`` on a
-  ramp: the speed then changes evenly along the variable, and a runaway is no longer stiff;
+- *moves* while the source is above it. Under a steady source the time is integrated over the gap,
+  by panels of 16 points that fill vector registers, mostly one for all the way, and the gap at the
+  end is found by Newton's method. On a ramp steps are taken over ``gap + lead time``: the speed
+  then changes evenly along the variable, and a runaway is no longer stiff. The error of each step
+  in the gap is controlled;
 - *slides* once its motion has brought the onset up to the source. The gap then follows
   ``onset(gap) = source`` as long as the ramp is slower than the cell could be: the sliding mode of
   a discontinuous right-hand side (Filippov 1988, doi 10.1007/978-94-015-7793-9).
+
+Before an edge that nobody measures the flat top after it is looked at: where that surely takes
+the cell to the end of its motion, what the edge did before does not matter (`_foresee`).
 
 The helpers stay in this module: numba's cache does not notice a change in another one.
 """
@@ -35,11 +40,36 @@ _GAP_NOISE = np.uint64(1)
 _SLACK = 1e-13
 """A source counts as above the onset when it is by this part of it: rounding is not motion."""
 
+_WAYS = np.array([
+    0.00427231443959368, 0.02544604382862073, 0.06756778832011546, 0.12923440720030278,
+    0.20695638226615443, 0.29707742431130141, 0.39610752249605075, 0.5, 0.60389247750394925,
+    0.70292257568869859, 0.79304361773384557, 0.87076559279969722, 0.93243221167988454,
+    0.97455395617137927, 0.99572768556040632, 1.0,
+])  # fmt: skip
+_KRONROD = np.array([
+    0.01146766100526461, 0.03154604631498927, 0.05239500516112509, 0.07032662985776296,
+    0.08450233331963395, 0.09517528903239270, 0.10221647003764944, 0.10474107054236391,
+    0.10221647003764944, 0.09517528903239270, 0.08450233331963395, 0.07032662985776296,
+    0.05239500516112509, 0.03154604631498927, 0.01146766100526461, 0.0,
+])  # fmt: skip
+_GAUSS = np.array([
+    0.0, 0.06474248308443484, 0.0, 0.13985269574463833, 0.0, 0.19091502525255947, 0.0,
+    0.20897959183673469, 0.0, 0.19091502525255947, 0.0, 0.13985269574463833, 0.0,
+    0.06474248308443484, 0.0, 0.0,
+])  # fmt: skip
+"""Kronrod's 15 points of a panel from 0 to 1, and its end; their weights; those of Gauss's 7.
+
+Degrees 23 and 13 (Piessens et al., QUADPACK, 1983, routine QK15).
+"""
+
 _SHORT = 1e-3
 """How far before the gap at which a limit ends its motion a cell stops, in tolerances."""
 
-_jit = njit(error_model="numpy", nogil=True)
-"""For the helpers: they are compiled and cached inside `walk`."""
+_jit = njit(error_model="numpy", nogil=True, fastmath={"contract"})
+"""For the helpers, compiled inside `walk`; a product and a sum may become one (FMA)."""
+
+_free = njit(error_model="numpy", nogil=True, fastmath={"contract", "reassoc", "nsz"})
+"""The same for sums in any order."""
 
 
 LAW = np.dtype(
@@ -60,24 +90,21 @@ LAW = np.dtype(
         ("limit", np.float64),
         ("tolerance", np.float64),
         ("stride", np.float64),
-        ("leap", np.float64),
+        ("gamma_set", np.float64),
+        ("gamma_reset", np.float64),
+        ("diffusion", np.float64),
+        ("grid", np.float64),
+        ("t_crit", np.float64),
+        ("t_smth", np.float64),
     ]
 )
-"""Constants of one call: parameters, source and steps, in SI.
+"""Constants of a cell in one call: parameters, source, steps and noise, in SI.
 
-``pull`` is a0 / tox and ``floor`` F_min tox (V); ``stride`` and ``leap`` are the first guesses of
-a step on a ramp and under a steady source, as changes of ln(speed). A record, because numba hands
-it on as a pointer: a tuple of 17 numbers would be copied at every call.
+``pull`` is a0 / tox and ``floor`` F_min tox (V); ``stride`` is the first guess of a step on a
+ramp, as a change of ln(speed); the gammas are gamma0 at positive and at negative voltage;
+``diffusion`` is deltaGap0 sqrt(time step) in m/sqrt(s) and ``grid`` the kick of a part (m). A
+record, because numba hands it on as a pointer: a tuple would be copied at every call.
 """
-
-
-class Noise(NamedTuple):
-    """Diffusion of the gap, deltaGap0 sqrt(time step) in m/sqrt(s), and the kick of a part (m)."""
-
-    diffusion: float
-    grid: float
-    t_crit: float
-    t_smth: float
 
 
 class Leg(NamedTuple):
@@ -93,7 +120,10 @@ class Leg(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """Where a moving cell is, how fast, and how fast ln(speed) changes with gap and with time."""
+    """Where a moving cell is, how fast, and how fast ln(speed) changes with gap and with time.
+
+    Its voltage and how that changes with gap and source are where the next load line is sought.
+    """
 
     gap: float
     time: float
@@ -101,16 +131,39 @@ class Spot(NamedTuple):
     along_gap: float
     along_time: float
     limited: bool
+    voltage: float
+    by_gap: float
+    by_source: float
+
+
+@_jit
+def _exp(x):
+    """Compute exp(x) to 2 ulp, held at exp(-700) and exp(700): no call and no branch.
+
+    x = n ln 2 + r (ln 2 in two parts; adding 1.5 * 2**52 rounds to n, and leaves it in the lowest
+    bits), the series of exp(r) to r**12, and n into the exponent's bits. Unlike a call of the C
+    library, a loop over it becomes vector instructions.
+    """
+    x = min(max(x, -700.0), 700.0)
+    shifted = x * 1.4426950408889634 + 6755399441055744.0
+    n = shifted - 6755399441055744.0
+    r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10
+    r2 = r * r
+    r4 = r2 * r2
+    low = 1.0 + r + r2 * (0.5 + r * (1 / 6))
+    mid = (1 / 24 + r * (1 / 120)) + r2 * (1 / 720 + r * (1 / 5040))
+    high = (1 / 40320 + r * (1 / 362880)) + r2 * (1 / 3628800 + r * (1 / 39916800))
+    series = low + r4 * mid + (r4 * r4) * (high + r4 * (1 / 479001600))
+    bits = (np.float64(shifted).view(np.int64) + 1023) << 52
+    return series * np.int64(bits).view(np.float64)
 
 
 @_jit
 def _sinh_exp(x, fall):
     """Compute sinh(x) exp(-fall) for x >= 0 without overflow on the way."""
     if x < 0.5:
-        return math.sinh(x) * math.exp(-fall)
-    if x > 20.0:
-        return 0.5 * math.exp(min(x - fall, 700.0))
-    return 0.5 * math.exp(x - fall) * (1.0 - math.exp(-2.0 * x))
+        return math.sinh(x) * _exp(-fall)
+    return 0.5 * (_exp(x - fall) - _exp(-x - fall))
 
 
 @_jit
@@ -143,33 +196,41 @@ def _load_line(law, gap, source):
 
 
 @_jit
+def _guess(s, b):
+    """Guess the root y of y + b sinh(y) = s: the lesser of two upper bounds.
+
+    The logarithm is read off the bits of the number, to 0.06: a line between powers of 2.
+    """
+    grown = np.float64(1.0 + 2.0 * s / max(b, 1e-300)).view(np.int64)
+    return min(s / (1.0 + b), 0.6931471805599453 * (grown * 2.0**-52 - 1023.0))
+
+
+@_jit
 def _divide(law, gap, source):
     """Solve V + R I(V) = source to rounding.
 
-    As y + b sinh(y) = s this is increasing and convex; two upper bounds of the root are at hand
-    to start from, and Halley's iteration descends from there (a step that overshoots upwards
-    lands right of the root again, where it cannot fail).
+    As y + b sinh(y) = s this is increasing and convex; Halley's iteration, of third order, comes
+    down to the root (a step that overshoots upwards lands right of it again, where it cannot
+    fail).
     """
     fall = gap * law.per_g0
     half = 0.5 * law.ohm * law.i0 / law.v0
     s = source / law.v0
-    b = 2.0 * half * math.exp(-fall)
-    y = s / (1.0 + b)
-    if b > 1e-300:
-        y = min(y, math.log1p(2.0 * s / b))
+    return _descend(half, fall, s, _guess(s, 2.0 * half * _exp(-fall)), 1e-5) * law.v0
+
+
+@_jit
+def _descend(half, fall, s, y, least):
+    """Improve a guess of y in y + 2 half exp(-fall) sinh(y) = s, to the third power of least."""
     for _ in range(100):
-        if y < 0.5:
-            odd, even = b * math.sinh(y), b * math.cosh(y)
-        else:
-            up = half * math.exp(min(y - fall, 700.0))
-            down = 0.25 * b * b / up
-            odd, even = up - down, up + down
-        miss = s - y - odd
-        change = miss / (1.0 + even + 0.5 * odd * miss / (1.0 + even))
+        up, down = half * _exp(y - fall), half * _exp(-y - fall)
+        odd = up - down if y > 0.5 else 2.0 * half * math.exp(-fall) * math.sinh(y)
+        miss, even = s - y - odd, 1.0 + up + down
+        change = miss / (even + 0.5 * odd * miss / even)
         y += change
-        if not abs(change) > 1e-6 * y:
+        if not abs(change) > least * y:
             break
-    return y * law.v0
+    return y
 
 
 @_jit
@@ -187,10 +248,19 @@ def _source(leg, time):
 
 
 @_jit
-def _speed(law, leg, gap, time):
-    gap = min(max(gap, law.gap_min), law.gap_max)
-    voltage, current, _ = _load_line(law, gap, _source(leg, time))
-    return _speed_at(law, leg.gamma0, gap, voltage, current)
+def _speed(law, leg, spot, gap, time):
+    """Compute the speed at a gap and a time near a spot."""
+    gap, source = min(max(gap, law.gap_min), law.gap_max), _source(leg, time)
+    if law.ohm == 0.0 or law.limit < math.inf or source == 0.0:
+        voltage, current, _ = _load_line(law, gap, source)
+        return _speed_at(law, leg.gamma0, gap, voltage, current)
+    half, fall = 0.5 * law.ohm * law.i0 / law.v0, gap * law.per_g0
+    near = spot.voltage + spot.by_gap * (gap - spot.gap)
+    near += spot.by_source * (source - _source(leg, spot.time))
+    near = min(max(near, 0.0), source) / law.v0
+    y = _descend(half, fall, source / law.v0, near, 1e-3)
+    current = 0.5 * law.i0 * (_exp(y - fall) - _exp(-y - fall))
+    return _speed_at(law, leg.gamma0, gap, y * law.v0, current)
 
 
 @_jit
@@ -219,7 +289,7 @@ def _spot(law, leg, gap, time, side):
     per_kt = 1.0 / (BOLTZMANN_EV_PER_K * kelvin)
     along_gap = max(abs(x_gap + heat_gap) * per_kt, 0.5 * law.per_g0)
     along_time = abs(leg.ramp) * share * abs(law.pull * gamma + heat_v) * per_kt
-    return Spot(gap, time, speed, along_gap, along_time, limited)
+    return Spot(gap, time, speed, along_gap, along_time, limited, voltage, v_gap, share)
 
 
 @_jit
@@ -316,9 +386,9 @@ def _slope(law, leg, spot, lead, on, aside):
     change of ln(speed), whichever of the two brings it about.
     """
     if lead == math.inf:
-        return _speed(law, leg, spot.gap + leg.toward * aside, spot.time + on)
+        return _speed(law, leg, spot, spot.gap + leg.toward * aside, spot.time + on)
     gap = spot.gap + leg.toward * (on - lead * aside)
-    return _slope_of(_speed(law, leg, gap, spot.time + aside), lead)
+    return _slope_of(_speed(law, leg, spot, gap, spot.time + aside), lead)
 
 
 @_jit
@@ -327,7 +397,7 @@ def _slope_of(speed, lead):
 
 
 @_jit
-def _land(law, leg, spot, lead, on, aside):
+def _arrive(law, leg, spot, lead, on, aside):
     """Make the spot at the end of a step."""
     if lead == math.inf:
         return _spot(law, leg, spot.gap + leg.toward * aside, spot.time + on, 0)
@@ -335,24 +405,148 @@ def _land(law, leg, spot, lead, on, aside):
 
 
 @_jit
-def _quadrature(law, leg, spot, size):
-    """Integrate time over the gap under a steady source: Lobatto's 4 in Kronrod's 7 points.
+def _panel(law, gamma0, source, gap, way, limited, work):
+    """Integrate time over the gap under a steady source, from a gap on by a way (m, signed).
 
-    Degrees 5 and 9 (Gander and Gautschi, BIT 40, 84 (2000), doi 10.1023/A:1022318402393). Their
-    difference is the error of degree 5; a quarter of its power 3/2 bounds that of degree 9.
+    The slopes, time over gap at `_WAYS`, are left in the first row of *work*.
+
+    Returns
+    -------
+    time : float
+        By Kronrod's points (s).
+    error : float
+        How far Gauss's are from that: what is wrong with a rule of degree 13.
     """
-    half = 0.5 * size
-    outer = _slope(law, leg, spot, 0.0, half - 0.816496580927726 * half, 0.0)
-    outer += _slope(law, leg, spot, 0.0, half + 0.816496580927726 * half, 0.0)
-    inner = _slope(law, leg, spot, 0.0, half - 0.4472135954999579 * half, 0.0)
-    inner += _slope(law, leg, spot, 0.0, half + 0.4472135954999579 * half, 0.0)
-    centre = _slope(law, leg, spot, 0.0, half, 0.0)
-    end = _spot(law, leg, spot.gap + leg.toward * size, spot.time, 0)
-    ends = _slope_of(spot.speed, 0.0) + _slope_of(end.speed, 0.0)
-    best = half / 1470.0 * (77.0 * ends + 432.0 * outer + 625.0 * inner + 672.0 * centre)
-    ratio = abs(best - half / 6.0 * (ends + 5.0 * inner)) * end.speed / size
-    end = Spot(end.gap, spot.time + best, end.speed, end.along_gap, end.along_time, end.limited)
-    return end, 0.25 * size * ratio * math.sqrt(ratio)
+    slopes, volts = work[0], work[1]
+    if limited:
+        for n in range(16):
+            rise = min((gap + way * _WAYS[n]) * law.per_g0, 700.0)
+            volts[n] = law.v0 * math.asinh(law.limit / law.i0 * math.exp(rise))
+    elif law.ohm == 0.0:
+        for n in range(16):
+            volts[n] = source
+    else:
+        _divide_all(law, source, gap, way, work)
+    for n in range(16):
+        at = gap + way * _WAYS[n]
+        fall, y = at * law.per_g0, volts[n] / law.v0
+        current = 0.5 * law.i0 * (_exp(y - fall) - _exp(-y - fall))
+        per_kt = 1.0 / (BOLTZMANN_EV_PER_K * (law.t_ini + law.rth * volts[n] * current))
+        x = max(law.pull * _gamma(law, gamma0, at) * volts[n], 0.0) * per_kt
+        speed = 0.5 * law.vel0 * (_exp(x - law.ea * per_kt) - _exp(-x - law.ea * per_kt))
+        slopes[n] = 1.0 / max(speed, 1e-300)
+    best, other = _sums(slopes)
+    return best * abs(way), abs(best - other) * abs(way)
+
+
+@_free
+def _sums(slopes):
+    """Integrate slopes over a panel by both rules."""
+    best, other = 0.0, 0.0
+    for n in range(16):
+        best += _KRONROD[n] * slopes[n]
+        other += _GAUSS[n] * slopes[n]
+    return best, other
+
+
+@_free
+def _total(values):
+    """Add up."""
+    total = 0.0
+    for n in range(16):
+        total += values[n]
+    return total
+
+
+@_jit
+def _divide_all(law, source, gap, way, work):
+    """Solve the load line at all points of a panel, as `_divide` does."""
+    s, volts, falls, left = source / law.v0, work[1], work[2], work[3]
+    half = 0.5 * law.ohm * law.i0 / law.v0
+    for n in range(16):
+        falls[n] = (gap + way * _WAYS[n]) * law.per_g0
+        volts[n] = _guess(s, 2.0 * half * _exp(-falls[n]))
+    for _ in range(100):
+        for n in range(16):
+            up, down = half * _exp(volts[n] - falls[n]), half * _exp(-volts[n] - falls[n])
+            miss, even = s - volts[n] - (up - down), 1.0 + up + down
+            change = miss / (even + 0.5 * (up - down) * miss / even)
+            volts[n] += change
+            left[n] = abs(change)
+        if not _total(left) > 1e-3 * s:
+            break
+    for n in range(16):
+        volts[n] *= law.v0
+
+
+@_jit
+def _settle(law, leg, gap, work):
+    """Move a cell that is above its onset under a steady source, by panels as long as they can be.
+
+    Returns
+    -------
+    gap : float
+        Where it came to its bound, to its onset, or to the end of the leg.
+    """
+    source, left = leg.start, leg.duration
+    bound = _edge(law, leg, gap, source)
+    kink = _kink(law, leg) if law.limit < math.inf else -1.0
+    goal = kink if (kink - gap) * (bound - kink) > 0.0 else bound
+    size = abs(goal - gap)
+    for _ in range(10_000):
+        reach = abs(goal - gap)
+        size = min(size, reach)
+        middle = gap + 0.5 * leg.toward * size
+        limited = law.limit < math.inf and _load_line(law, middle, source)[2]
+        spent, error = _panel(law, leg.gamma0, source, gap, leg.toward * size, limited, work)
+        if size == reach and goal == bound and spent + 10.0 * error <= left:
+            return bound
+        ratio = error / spent
+        slip = 0.25 * spent * ratio * math.sqrt(ratio) / work[0, 15]
+        if not slip <= law.tolerance and size > law.tolerance:
+            size *= 0.5
+        elif spent > left:
+            return gap + leg.toward * _land(law, leg, gap, size, left, limited, work)
+        else:
+            left -= spent
+            gap = goal if size == reach else gap + leg.toward * size
+            if gap == bound:
+                break
+            goal = bound if gap == goal else goal
+            size *= 2.0
+    return gap
+
+
+@_jit
+def _land(law, leg, gap, size, left, limited, work):
+    """Find the way (m) after which a time is spent, less than that of a panel just taken.
+
+    The first guess is among the panel's points. From there on ln(speed) is taken to change evenly
+    about the end of a shorter panel, which is right to second order.
+    """
+    slopes = work[0]
+    low, high, way, spent = 0.0, size, 0.0, 0.0
+    for n in range(15):
+        way = size * _WAYS[n]
+        spent += size * _KRONROD[n] * slopes[n]
+        if spent > left:
+            break
+    for _ in range(100):
+        spent, _ = _panel(law, leg.gamma0, leg.start, gap, leg.toward * way, limited, work)
+        late = spent - left
+        low, high = (way, high) if late < 0.0 else (low, way)
+        bend = math.log(slopes[14] / slopes[15]) / ((_WAYS[15] - _WAYS[14]) * way)
+        more = -late / slopes[15]
+        if abs(bend * more) > 1e-6:
+            more = -math.log(max(1.0 - bend * more, 1e-9)) / bend
+        last, way = way, way + more
+        if not low <= way <= high:
+            way = 0.5 * (low + high)
+        elif abs(bend * more) < 1e-3 or abs(more) < 1e-3 * law.tolerance:
+            break
+        if way == last:
+            break
+    return way
 
 
 @_jit
@@ -368,7 +562,7 @@ def _runge_kutta(law, leg, spot, lead, size):
     aside = 9017 / 3168 * a - 355 / 33 * b + 46732 / 5247 * c + 49 / 176 * d - 5103 / 18656 * e
     f = size * _slope(law, leg, spot, lead, size, aside)
     aside = 35 / 384 * a + 500 / 1113 * c + 125 / 192 * d - 2187 / 6784 * e + 11 / 84 * f
-    end = _land(law, leg, spot, lead, size, aside)
+    end = _arrive(law, leg, spot, lead, size, aside)
     g = size * _slope_of(end.speed, lead)
     error = 71 / 57600 * a - 71 / 16695 * c + 71 / 1920 * d - 17253 / 339200 * e
     error = abs(error + 22 / 525 * f - 0.025 * g)
@@ -380,23 +574,12 @@ def _runge_kutta(law, leg, spot, lead, size):
 
 
 @_jit
-def _step(law, leg, spot, lead, size):
-    """Take a step; its error in the gap (m) comes with it."""
-    if lead == 0.0 and leg.ramp == 0.0:
-        return _quadrature(law, leg, spot, size)
-    return _runge_kutta(law, leg, spot, lead, size)
-
-
-@_jit
 def _plan(leg, spot, reach, stride):
     """Choose the lead and the size of the next step, and say how much room there is for it."""
     left = leg.duration - spot.time
     lead = spot.along_time / spot.along_gap
     if spot.along_gap * (2.5 * spot.speed + lead) * left <= 2.2:
         return math.inf, left, left
-    if leg.ramp == 0.0:
-        steps = max(math.ceil(reach * spot.along_gap / stride - 0.05), 1)
-        return 0.0, reach / steps, reach
     if spot.along_gap * (spot.speed + lead) * reach <= spot.speed:
         return 0.0, reach, reach
     return lead, stride / spot.along_gap, math.inf
@@ -431,7 +614,7 @@ def _meet(law, leg, spot, end, lead, size, at_limit):
     error, side, most = math.inf, 0, 1e-6 if at_limit else math.inf
     while below == _SLACK and low == 0.0:
         size = 0.5 * high
-        end, error = _step(law, leg, spot, lead, size)
+        end, error = _runge_kutta(law, leg, spot, lead, size)
         value = sign * _gauge(law, leg, end, at_limit)
         if value > _SLACK:
             low, below = size, value
@@ -442,7 +625,7 @@ def _meet(law, leg, spot, end, lead, size, at_limit):
     for _ in range(50):
         last = end.gap
         size = low + (high - low) * below / (below - above)
-        end, error = _step(law, leg, spot, lead, size)
+        end, error = _runge_kutta(law, leg, spot, lead, size)
         value = sign * _gauge(law, leg, end, at_limit)
         if abs(end.gap - last) <= 0.1 * law.tolerance and abs(value) < most:
             break
@@ -471,17 +654,15 @@ def _advance(law, leg, spot, bound, stride):
     """
     reach = abs(bound - spot.gap)
     lead, size, room = _plan(leg, spot, reach, stride)
-    power, most = (0.1, 4.0) if leg.ramp == 0.0 else (0.2, 2.5)
     cut, kink = 0.8, -1.0
     while True:
-        end, error = _step(law, leg, spot, lead, size)
-        crosses = end.limited != spot.limited and leg.ramp != 0.0
-        if crosses and error <= 1e3 * law.tolerance:
+        end, error = _runge_kutta(law, leg, spot, lead, size)
+        if end.limited != spot.limited and error <= 1e3 * law.tolerance:
             end, error, size = _meet(law, leg, spot, end, lead, size, True)
             kink = size
         late = end.time - leg.duration
         if not error <= law.tolerance:
-            factor = 0.9 * math.exp(-power * math.log(min(error / law.tolerance, 1e30)))
+            factor = 0.9 * math.exp(-0.2 * math.log(min(error / law.tolerance, 1e30)))
             size *= min(factor, cut) if factor > 0.1 else 0.1
             cut = max(0.5 * cut, 0.2)
         elif lead < math.inf and late > 0.0:
@@ -493,12 +674,15 @@ def _advance(law, leg, spot, bound, stride):
         else:
             break
     if size < room and lead < math.inf and size != kink:
-        better = math.exp(-power * math.log(max(error / law.tolerance, 1e-9)))
-        stride = min(max(0.9 * better * size * spot.along_gap, 0.1), most)
+        better = math.exp(-0.2 * math.log(max(error / law.tolerance, 1e-9)))
+        stride = min(max(0.9 * better * size * spot.along_gap, 0.1), 2.5)
     if size == kink:
         end = _spot(law, leg, end.gap, end.time, -1 if spot.limited else 1)
     if leg.toward * (end.gap - bound) >= 0.0 or (lead == 0.0 and size == reach):
-        end = Spot(bound, end.time, end.speed, end.along_gap, end.along_time, end.limited)
+        end = Spot(
+            bound, end.time, end.speed, end.along_gap, end.along_time, end.limited,
+            end.voltage, end.by_gap, end.by_source,
+        )  # fmt: skip
     return end, lead, size, stride
 
 
@@ -514,7 +698,7 @@ def _kink(law, leg):
 
 @_jit
 def _move(law, leg, gap, time):
-    """Move a cell whose source is at or above its onset.
+    """Move a cell whose source, a ramp, is at or above its onset.
 
     Returns
     -------
@@ -522,18 +706,15 @@ def _move(law, leg, gap, time):
         Where it came to its bound, to its onset, or to the end of the leg.
     at_onset : bool
     """
-    steady = leg.ramp == 0.0
-    bound = _edge(law, leg, gap, leg.stop) if steady else leg.bound
-    stride = law.leap if steady else law.stride
-    kink = _kink(law, leg) if steady and law.limit < math.inf else -1.0
+    stride = law.stride
     spot = _spot(law, leg, gap, time, 0)
-    while spot.gap != bound and spot.time < leg.duration:
-        goal = kink if (kink - spot.gap) * (bound - kink) > 0.0 else bound
-        end, lead, size, stride = _advance(law, leg, spot, goal, stride)
-        if not steady and _gauge(law, leg, end, False) < -_SLACK * max(leg.start, leg.stop):
+    while spot.gap != leg.bound and spot.time < leg.duration:
+        end, lead, size, stride = _advance(law, leg, spot, leg.bound, stride)
+        if _gauge(law, leg, end, False) < -_SLACK * max(leg.start, leg.stop):
             end, _, _ = _meet(law, leg, spot, end, lead, size, False)
             source = _source(leg, end.time)
             if _held(law, leg.gamma0, end.gap, source):
+                source = max(source, _source(leg, spot.time))
                 return _edge(law, leg, spot.gap, source), end.time, True
             return end.gap, end.time, True
         spot = end
@@ -573,7 +754,7 @@ def _slide(law, leg, gap, time, stuck):
 
 
 @_jit
-def _drive(law, leg, gap):
+def _drive(law, leg, gap, work):
     """Take one cell through one leg and return its gap."""
     top = max(leg.start, leg.stop)
     if not leg.toward * (leg.bound - gap) > 0.0:
@@ -584,6 +765,8 @@ def _drive(law, leg, gap):
         room = 2.0 * _SHORT * law.tolerance * law.per_g0 * law.v0
         if _excess(law, leg.gamma0, gap, top) <= room:
             return gap
+    if leg.ramp == 0.0:
+        return _settle(law, leg, gap, work)
     time = 0.0
     excess = _excess(law, leg.gamma0, gap, leg.start)
     at_onset = excess <= _SLACK * top
@@ -604,35 +787,35 @@ def _drive(law, leg, gap):
 
 
 @_jit
-def _side(law, gammas, gap, start, stop, duration):
+def _side(law, gap, work, start, stop, duration):
     """Take one cell through a piece of a segment that stays on one side of 0 V."""
     if start + stop > 0.0:
-        gamma0, toward, bound = gammas[0], -1.0, law.gap_min
+        gamma0, toward, bound = law.gamma_set, -1.0, law.gap_min
     else:
-        gamma0, toward, bound = gammas[1], 1.0, law.gap_max
+        gamma0, toward, bound = law.gamma_reset, 1.0, law.gap_max
     start, stop = abs(start), abs(stop)
     if not _gamma(law, gamma0, gap) * max(start, stop) >= law.floor or not duration > 0.0:
         return gap
     ramp = (stop - start) / duration
-    return _drive(law, Leg(gamma0, toward, bound, start, stop, duration, ramp), gap)
+    return _drive(law, Leg(gamma0, toward, bound, start, stop, duration, ramp), gap, work)
 
 
 @_jit
-def _segment(law, gammas, gap, start, stop, duration):
+def _segment(law, gap, work, start, stop, duration):
     """Take one cell through one linear segment and return its gap."""
     if start * stop >= 0.0:
-        return _side(law, gammas, gap, start, stop, duration)
+        return _side(law, gap, work, start, stop, duration)
     first = duration * start / (start - stop)
-    gap = _side(law, gammas, gap, start, 0.0, first)
-    return _side(law, gammas, gap, 0.0, stop, duration - first)
+    gap = _side(law, gap, work, start, 0.0, first)
+    return _side(law, gap, work, 0.0, stop, duration - first)
 
 
 @_jit
-def _sigma(law, noise, gap, source):
+def _sigma(law, gap, source):
     """Compute the diffusion of the gap at the cell's temperature, m/sqrt(s)."""
     voltage, current, _ = _load_line(law, gap, abs(source))
     kelvin = law.t_ini + law.rth * voltage * current
-    return noise.diffusion / (1.0 + math.exp(min((noise.t_crit - kelvin) / noise.t_smth, 700.0)))
+    return law.diffusion / (1.0 + math.exp(min((law.t_crit - kelvin) / law.t_smth, 700.0)))
 
 
 @_jit
@@ -646,51 +829,73 @@ def _fold(law, gap):
 
 
 @_jit
-def _quiet(law, gammas, top):
+def _quiet(law, top):
     """Tell whether no gap moves up to a voltage, nor warms by a kelvin (0.1 % of its noise)."""
-    if law.floor <= top * max(gammas[0], gammas[1]):
+    if law.floor <= top * max(law.gamma_set, law.gamma_reset):
         return top == 0.0
     return law.rth * top * _current(law, law.gap_min, top) < 1.0
 
 
 @_jit
-def _noisy_segment(law, gammas, noise, gap, key, drawn, start, stop, duration):
+def _noisy_segment(law, gap, work, key, drawn, start, stop, duration):
     """Take one cell through a segment in parts, each a drift and a kick (Lie splitting).
 
     A part ends when its kick has the rms of the grid, on a ramp after an eighth of it at the
     latest. Where nothing drifts one part is right however long.
     """
-    quiet = _quiet(law, gammas, max(abs(start), abs(stop)))
+    quiet = _quiet(law, max(abs(start), abs(stop)))
     time = 0.0
     while time < duration:
         size = duration - time
         first = start + (stop - start) * (time / duration)
         if start != stop and not quiet:
             size = min(size, 0.125 * duration)
-        sigma = _sigma(law, noise, gap, first + 0.5 * (stop - start) * (size / duration))
+        sigma = _sigma(law, gap, first + 0.5 * (stop - start) * (size / duration))
         if not quiet:
-            size = min(size, (noise.grid / sigma) ** 2)
+            size = min(size, (law.grid / sigma) ** 2)
         last = first + (stop - start) * (size / duration)
-        gap = _segment(law, gammas, gap, first, last, size)
+        gap = _segment(law, gap, work, first, last, size)
         gap = _fold(law, gap + sigma * math.sqrt(size) * normal(key, _GAP_NOISE, drawn))
         drawn += 1
         time += size
     return gap, drawn
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_jit
+def _leads(start, stop, top):
+    """Tell whether a segment leads up to a voltage, from its side of 0 V and from below."""
+    if top > 0.0:
+        return min(start, stop) >= 0.0 and max(start, stop) <= top
+    return max(start, stop) <= 0.0 and min(start, stop) >= top
+
+
+@_jit
+def _foresee(law, gap, top, duration, work):
+    """Find where a steady source surely ends a cell's motion, if it does, else give the gap.
+
+    What a cell did earlier on the way up to that voltage then does not matter: the motion has one
+    direction, and no gap overtakes another.
+    """
+    side = law.gamma_set if top > 0.0 else law.gamma_reset
+    toward, bound = (-1.0, law.gap_min) if top > 0.0 else (1.0, law.gap_max)
+    top = abs(top)
+    if not toward * (bound - gap) > 0.0 or not _excess(law, side, gap, top) > _SLACK * top:
+        return gap
+    goal = _edge(law, Leg(side, toward, bound, top, top, duration, 0.0), gap, top)
+    spent, error = _panel(law, side, top, gap, goal - gap, False, work)
+    return goal if spent + 10.0 * error <= duration else gap
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
 def walk(
-    laws, gammas, noise, gaps, keys, drawn, cells,
+    laws, gaps, keys, drawn, cells,
     duration_s, start_v, stop_v, measured, units, voltage_v, current_a, limited,
 ):  # fmt: skip
     """Walk cells through all segments of a drive; the state moves, the readings are filled in.
 
     Parameters
     ----------
-    laws : (1,) record array of `LAW`
-    gammas : tuple of float
-        gamma0 at positive and at negative voltage.
-    noise : Noise
+    laws : (1,) or (cells,) record array of `LAW`
     gaps, keys, drawn : (all cells,) float64 (m), uint64, int64
         The columns of the state.
     cells : (cells,) int64
@@ -700,22 +905,31 @@ def walk(
     voltage_v, current_a, limited
         See `hil.simulators.models.model.Terminal`.
     """
-    law = laws[0]
-    one = start_v.shape[1] == 1
+    one, same = start_v.shape[1] == 1, laws.shape[0] == 1
+    work = np.empty((4, 16))
     for k in range(cells.shape[0]):
+        law = laws[0 if same else k]
         cell, column, reading = cells[k], 0 if one else k, 0
-        gap, count = gaps[cell], drawn[cell]
+        gap, count = min(max(gaps[cell], law.gap_min), law.gap_max), drawn[cell]
+        foresees = law.limit == math.inf and law.diffusion == 0.0
         for unit in range(units.shape[0]):
             first, last, repeats = units[unit]
             for _ in range(repeats):
                 for s in range(first, last):
                     a, b, duration = start_v[s, column], stop_v[s, column], duration_s[s, column]
-                    if noise.diffusion > 0.0:
+                    if foresees and not measured[s] and s + 1 < last and a != b:
+                        top = start_v[s + 1, column]
+                        if top == stop_v[s + 1, column] and _leads(a, b, top):
+                            then = _foresee(law, gap, top, duration_s[s + 1, column], work)
+                            if then != gap:
+                                gap = then
+                                continue
+                    if law.diffusion > 0.0:
                         gap, count = _noisy_segment(
-                            law, gammas, noise, gap, keys[cell], count, a, b, duration
+                            law, gap, work, keys[cell], count, a, b, duration
                         )
                     else:
-                        gap = _segment(law, gammas, gap, a, b, duration)
+                        gap = _segment(law, gap, work, a, b, duration)
                     if measured[s]:
                         voltage, current, held = _load_line(law, gap, abs(b))
                         voltage_v[reading, k] = math.copysign(voltage, b)

@@ -93,7 +93,10 @@ ENDING = [command for command in COMMANDS if command != "serve"]  # serves until
 
 @pytest.mark.parametrize("command", ["", *ENDING])
 @pytest.mark.usefixtures("run")
-def test_the_example_in_each_help_works(hil: Callable[..., Any], command: str) -> None:
+def test_the_example_in_each_help_works(
+    hil: Callable[..., Any], tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "sweep.csv").write_text("time_s,voltage_v\n0,0\n1,2\n", encoding="utf-8")
     shown = hil(*command.split(), "--help")
     assert shown.code == 0
     example = re.search(r"Example: hil (.+)", shown.out)

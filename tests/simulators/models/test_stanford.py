@@ -5,6 +5,7 @@ integrates the gap in time with LSODA and stops at events; a cell at its thresho
 follows the root of the threshold condition.
 """
 
+import dataclasses
 import math
 import os
 import shutil
@@ -25,6 +26,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from hil.errors import ConfigError
+from hil.simulators.models import get_model
 from hil.simulators.models.model import Drive, Floats, State, Terminal
 from hil.simulators.models.stanford import Stanford
 
@@ -383,6 +385,20 @@ def test_error_falls_with_the_tolerance(truth: dict[str, float]) -> None:
     assert worst[-1] < 3e-3 * worst[0]
 
 
+@pytest.mark.parametrize("tolerance", [1e-12, 1e-13, 3e-14, 1e-15])
+@pytest.mark.parametrize(
+    ("gap_m", "start_v", "stop_v"),
+    [(1.690902e-9, 1.792595, -0.3140359), (1.354479e-9, 1.686044, -0.1367105)],
+)
+def test_the_limit_ends_a_set_on_a_falling_ramp(
+    gap_m: float, start_v: float, stop_v: float, tolerance: float
+) -> None:
+    model = Stanford(gap_tolerance_m=tolerance)
+    drive = waveform([(1e-6, stop_v)], 0.0, 1e-3, start_v=start_v)
+    found = float(play(drive, gap_m, model)[1]["gap_m"][0]) * 1e9
+    assert current(found, 16.8 / gamma(found)) == pytest.approx(1e-3, rel=1e-5)
+
+
 @pytest.mark.parametrize("tolerance", [1e-12, 1e-13, 1e-15])
 def test_reset_at_the_compliance_of_the_set(tolerance: float) -> None:
     """A SET that the limit ended leaves the cell where the same limit can RESET it, twice."""
@@ -618,6 +634,108 @@ def test_noise_is_off_unless_asked_for() -> None:
     assert driven["draws"][0] > 100
     read = play(waveform([(1e-6, 0.1), (20e-6, 0.1), (1e-6, 0.0), (1.0, 0.0)]), HRS_M, NOISY)[1]
     assert read["draws"][0] == 4, "where nothing drifts, one draw a segment is right"
+
+
+# ---- cells of their own, parameter sets, rates ------------------------------------------------
+
+
+def with_own(names: tuple[str, ...], cells: int, model: Stanford) -> State:
+    """Make a state whose cells have their own parameters, 3 % about the model's."""
+    rng = np.random.default_rng(11)
+    dtype = np.dtype([*model.state_dtype.descr, *((name, float) for name in names)])
+    state = np.zeros(cells, dtype)
+    state["key"] = rng.integers(2**64, size=cells, dtype=np.uint64)
+    for name in names:
+        state[name] = getattr(model, name) * rng.uniform(0.97, 1.03, cells)
+    model.start(state)
+    return state
+
+
+@pytest.mark.parametrize("names", [Stanford.varies, ("gamma0",), ("gap_max_m", "rth_k_per_w")])
+@pytest.mark.parametrize("gamma_negative", ["parameter", "16"])
+def test_cells_with_parameters_of_their_own(names: tuple[str, ...], gamma_negative: str) -> None:
+    """Each is as if it were alone, with those parameters for all."""
+    fixed: dict[str, Any] = {"gamma_negative": gamma_negative, "delta_gap0_m_per_s": 1e-6}
+    nominal = Stanford(**fixed)
+    state = with_own(names, 6, nominal)
+    before = state.copy()
+    steps = [(1e-7, 1.5), (3e-7, 1.5), (2e-7, -1.3), (4e-7, -1.3), (1e-7, 0.2)]
+    drive = waveform(steps, 50.0, 5e-2)
+    together = nominal.play(state, np.arange(6), drive)
+    for cell in range(6):
+        own: dict[str, Any] = {name: float(state[name][cell]) for name in names}
+        one = Stanford(**own, **fixed)
+        alone = one.initial_state(1, np.random.default_rng(0))
+        assert alone["gap_m"][0] == before["gap_m"][cell]
+        alone["key"] = before["key"][cell]
+        terminal = one.play(alone, np.arange(1), drive)
+        assert alone["gap_m"][0] == state["gap_m"][cell]
+        np.testing.assert_array_equal(terminal.current_a[:, 0], together.current_a[:, cell])
+        assert one.current_a(alone, 0.3)[0] == nominal.current_a(state, 0.3)[cell]
+        assert one.rate(alone, 1.45)[0] == nominal.rate(state, 1.45)[cell]
+        assert one.rate(alone, -1.45)[0] == nominal.rate(state, -1.45)[cell]
+        assert one.memory_range(alone)[0][0] == nominal.memory_range(state)[0][cell]
+
+
+def test_a_gap_outside_its_own_bounds_is_clipped() -> None:
+    model = Stanford(initial_gap_m=1.7e-9)
+    state = with_own(("gap_max_m",), 2, model)
+    state["gap_max_m"] = [1.6e-9, 1.8e-9]
+    model.start(state)
+    np.testing.assert_array_equal(state["gap_m"], [1.6e-9, 1.7e-9])
+    state["gap_m"] = 1.75e-9
+    model.advance(state, 0.0, 0.1, 1e-6)
+    np.testing.assert_array_equal(state["gap_m"], [1.6e-9, 1.75e-9])
+
+
+def test_rate_is_that_of_the_equations() -> None:
+    state = play(waveform([(0.0, 0.0)]), [0.3e-9, 0.9e-9, 1.6e-9])[1]
+    for voltage_v in (-2.0, -1.2, -1.06, 0.0, 1.06, 1.3, 2.0):
+        expected = [
+            -math.copysign(1e-9 * speed(gap, abs(voltage_v)), voltage_v)
+            if gamma(gap) * abs(voltage_v) >= 16.8
+            else 0.0
+            for gap in (0.3, 0.9, 1.6)
+        ]
+        found = Stanford().rate(state, voltage_v)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+    state["gap_m"] = [LRS_M, HRS_M, LRS_M]
+    stopped = Stanford().rate(state, [1.5, -1.5, -1.5]) == 0
+    np.testing.assert_array_equal(stopped, [True, True, False])
+
+
+@pytest.mark.parametrize(
+    ("name", "set_v", "reset_v", "limit_a"),
+    [
+        ("stanford-ihp", 1.3, -1.2, 1e-3),
+        ("stanford-ugr", 1.5, -1.5, 1e-2),
+        ("stanford-lab", 2.0, -2.0, 5e-4),
+    ],
+)
+def test_a_parameter_set_loads_and_switches(
+    name: str, set_v: float, reset_v: float, limit_a: float
+) -> None:
+    device = get_model(name)
+    state = device.initial_state(1, np.random.default_rng(0))
+    seen_s = [device.current_a(state, 0.1)[0] / 0.1]
+    for top_v in (set_v, reset_v):
+        for start_v, stop_v in ((0.0, top_v), (top_v, top_v), (top_v, 0.0)):
+            device.advance(state, start_v, stop_v, 1e-3, limit_a=limit_a if top_v > 0 else INF)
+        seen_s.append(device.current_a(state, 0.1)[0] / 0.1)
+    assert seen_s[1] > 10 * seen_s[0]
+    assert seen_s[1] > 10 * seen_s[2]
+
+
+@pytest.mark.parametrize("ohm", [0.0, 50.0, 1e3])
+@pytest.mark.parametrize("top_v", [1.4, 1.45, 1.8, -1.1, -1.3, -1.6])
+def test_what_is_foreseen_comes_true(top_v: float, ohm: float) -> None:
+    """A pulse ends alike whether its edges are measured, and so played, or not."""
+    steps = [(1e-7, top_v), (5e-7, top_v), (1e-7, 0.0)]
+    seen = waveform(steps, ohm)
+    unseen = dataclasses.replace(seen, measured=np.zeros(3, bool))
+    starts = [LRS_M, 0.7e-9, 1.2e-9, HRS_M]
+    played, foreseen = (play(drive, starts)[1]["gap_m"] for drive in (seen, unseen))
+    np.testing.assert_allclose(foreseen, played, atol=2e-13, rtol=0)
 
 
 # ---- parameters -------------------------------------------------------------------------------

@@ -1,0 +1,330 @@
+"""JART VCM v1b with a fitted current: explicit, so that a pulse takes microseconds. SET below 0 V.
+
+Source of the current: V. Ntinas et al., "Toward Simplified Physics-Based Memristor Modeling of
+Valence Change Mechanism Devices", IEEE TCAS-II 69(5) 2473 (2022), doi 10.1109/TCSII.2022.3160304,
+fitted to JART VCM v1b at its nominal geometry. With N the concentration of vacancies in the disc
+(1e26 per m^3)::
+
+    V > 0:  I = g / (1 + h (N/0.008)^-j0)^(1/k0),  g = g0 (1 - exp(-g1 V)),
+            h = h0 + h1 V + h2 exp(-h3 V)
+    V < 0:  I = -al - be / (1 + (c/N)^d)^f,  al = (al1 + al0)/(1 + exp(-(V + al2)/al3)) - al0,
+            al1 = al0 exp(-al2/al3),  be = b1 (1 - exp(-V)) - b0 V,
+            c = c2 exp(-V/c3) + c1 V - c0,  d = d2 exp(-V/d3) + d1 V - d0,
+            f = f0 + (f1 - f0)/(1 + (-V/f2)^f3)
+
+All else is JART VCM v1b (C. Bengel et al., IEEE TCAS-I 67(12) 4618 (2020), doi
+10.1109/TCSI.2020.3018502, and its User Guide of May 2021)::
+
+    Rser  = R_TiOx + R0 (1 + R0 alpha_line I^2 R_thline)
+    T     = T0 + I (V - I Rser) Rth,  Rth = Rth0 (r_det/r)^2, times the scaling for V > 0
+    E     = (V - I Rser)/l_cell for V > 0,  I / (N z e u_n pi r^2) for V < 0
+    dN/dt = -(Nplug + N)/2 a ny0/l Flim (exp(-dWmin/kT) - exp(-dWmax/kT))  (`vcm_kernel.hopping`)
+    Flim  = 1 - (Nmin/N)^10 for V > 0,  1 - (N/Nmax)^10 for V < 0
+
+V is the voltage from the active to the ohmic electrode. Choices where the sources differ:
+
+- Rth0 is 15.72e6 K/W, as in the Verilog-A; the guide's own instance has 1e7.
+- Flim is on, as in the guide of 2021; the Verilog-A of 2020 has none.
+- e, k and pi are those of the SI; ``constants = "2020"`` takes the Verilog-A's (e 1.602e-19, k
+  1.3807e-23, pi 3.1416), which move rates by 0.4 % and no current.
+- Below N = 0.008, where the fit of V < 0 would change its sign at 0.004 to 0.005, the current goes
+  on in proportion to N; so do the fit of V > 0 by itself and, nearly, the full model.
+- Beyond 1.5 V, where the fit bends back, it goes on in proportion to V.
+
+Against the full model's current the fit is off by 2 % in the median and by 46 % at worst (-0.2 V,
+N = 0.008). It holds for the nominal r and l whatever those of the cell are: they act on its speed
+alone. The paper that this is for (Z. Yu et al., AICAS 2024, arXiv 2403.06712) keeps N in 0.06 to
+1.98975 (94 to 559 uS at 0.2 V), SETs at -0.342 V, RESETs at +0.7065 V and reads at 0.2 V.
+
+Noise from cycle to cycle (User Guide, chapter 4): when |V| rises past 15 uV, which begins a half
+cycle, n_min, n_max, r and l take a step of a random walk, ``xi (1 +- walk P)`` with P uniform in 0
+to 1, reflected at the ends of their ranges. The bounds change at once; r and l go from where they
+are to their new values as N goes to the bound ahead. A jitter of r and l is a step at once, before
+that (Z. Yu's device of IBM's aihwkit, `rpu_JART_v1b_device`, which clips at the ends instead; its
+ends are those of ``walk_within = "cell"``, the cell's own value times 1 +- the largest step).
+With ``noise_step_s`` the same happens again each time that it has passed within a half cycle,
+where N moves at all: the paper draws for every 10 ns, so that many short pulses are equal to a
+long one. So many steps fill the ranges whatever their size, and each costs a microsecond or so.
+
+Not modelled: the differences of the current with r and l, heat capacity, forming, relaxation, and
+random telegraph noise.
+"""
+
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hil.errors import ConfigError
+from hil.simulators.models.jart_fit_kernel import CELL, LAW, currents, rates, walk
+from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.published import Published, within
+from hil.units import quantity
+
+Range = tuple[float, float]
+
+_CONSTANTS = {
+    "si": (1.602176634e-19, 1.380649e-23, math.pi),
+    "2020": (1.602e-19, 1.3807e-23, 3.1416),
+}
+"""e (C), k (J/K) and pi: exact in the SI since 2019, and of JART_VCM_v1b.va."""
+
+_CHARGES = 2.0
+"""z of an oxygen vacancy."""
+
+
+class JartFit(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """JART VCM v1b with the fitted current of Ntinas 2022, deterministic unless a walk is set."""
+
+    rth0_k_per_w: Annotated[
+        float, quantity("K/W", "thermal resistance of the filament", gt=0), within(1e6, 2e7)
+    ] = 15.72e6
+    flim: Annotated[bool, msgspec.Meta(description="slow down towards the bounds of N")] = True
+    constants: Annotated[
+        Literal["si", "2020"], msgspec.Meta(description="e, k and pi: of the SI or of the .va")
+    ] = "si"
+    temperature_k: Annotated[
+        float, quantity("K", "ambient temperature", gt=0), within(100, 500)
+    ] = 293.0
+    un_m2_per_vs: Annotated[
+        float, quantity("m2/Vs", "mobility of electrons", gt=0), within(1e-6, 1e-5)
+    ] = 4e-6
+    n_max: Annotated[
+        float,
+        quantity("1", "most vacancies in the disc, 1e26/m^3", gt=0),
+        within(0.001, 1100),
+    ] = 20.0
+    n_min: Annotated[
+        float, quantity("1", "least vacancies in the disc, 1e26/m^3", gt=0), within(1e-4, 100)
+    ] = 0.008
+    n_plug: Annotated[
+        float, quantity("1", "vacancies in the plug (1e26 per m^3)", gt=0), within(0.001, 100)
+    ] = 20.0
+    initial_n_disc: (
+        Annotated[
+            float,
+            quantity("1", "vacancies of a fresh cell, 1e26/m^3; n_min if left out", gt=0),
+            within(1e-4, 1000),
+        ]
+        | None
+    ) = None
+    a_m: Annotated[float, quantity("m", "hopping distance", gt=0), within(1e-10, 1e-9)] = 0.25e-9
+    ny0_hz: Annotated[float, quantity("Hz", "attempt frequency", gt=0), within(1e10, 1e14)] = 2e13
+    dwa_ev: Annotated[float, quantity("eV", "activation energy", gt=0), within(0.8, 1.5)] = 1.35
+    r_m: Annotated[float, quantity("m", "radius of the filament", gt=0), within(5e-9, 100e-9)] = (
+        45e-9
+    )
+    rdet_m: Annotated[
+        float, quantity("m", "radius to which rth0_k_per_w belongs", gt=0), within(5e-9, 100e-9)
+    ] = 45e-9
+    lcell_m: Annotated[
+        float, quantity("m", "length of disc and plug", gt=0), within(2e-9, 5e-9)
+    ] = 3e-9
+    l_m: Annotated[float, quantity("m", "length of the disc", gt=0), within(0.1e-9, 5e-9)] = 0.4e-9
+    rth_scaling: Annotated[
+        float,
+        quantity("1", "thermal resistance: V > 0 over V < 0", gt=0),
+        within(0.1, 1),
+    ] = 0.27
+    rtiox_ohm: Annotated[
+        float, quantity("ohm", "resistance of the TiOx layer", ge=0), within(0, 5000)
+    ] = 650.0
+    r0_ohm: Annotated[float, quantity("ohm", "resistance of the lines, cold", ge=0)] = 719.2437
+    rthline_k_per_w: Annotated[float, quantity("K/W", "thermal resistance, lines", ge=0)] = (
+        90471.47
+    )
+    alphaline_per_k: Annotated[
+        float, quantity("1/K", "temperature coefficient of the lines", ge=0)
+    ] = 3.92e-3
+    tolerance: Annotated[
+        float, quantity("1", "error of a step over the change of ln N, or 0.001", gt=0, le=1e-3)
+    ] = 1e-5
+    walk_n_min: Annotated[float, quantity("1", "largest step of n_min", ge=0, lt=1)] = 0.0
+    walk_n_max: Annotated[float, quantity("1", "largest step of n_max", ge=0, lt=1)] = 0.0
+    walk_r: Annotated[float, quantity("1", "largest step of r, with N", ge=0, lt=1)] = 0.0
+    walk_l: Annotated[float, quantity("1", "largest step of l, with N", ge=0, lt=1)] = 0.0
+    jitter_r: Annotated[float, quantity("1", "largest step of r, at once", ge=0, lt=1)] = 0.0
+    jitter_l: Annotated[float, quantity("1", "largest step of l, at once", ge=0, lt=1)] = 0.0
+    n_min_range: Annotated[Range, quantity("1", "n_min walks in (1e26 per m^3)")] = (0.004, 0.016)
+    n_max_range: Annotated[Range, quantity("1", "n_max walks in (1e26 per m^3)")] = (18.0, 22.0)
+    r_range: Annotated[Range, quantity("m", "r walks in")] = (40.5e-9, 49.5e-9)
+    l_range: Annotated[Range, quantity("m", "l walks in")] = (0.36e-9, 0.44e-9)
+    walk_within: Annotated[
+        Literal["ranges", "cell"],
+        msgspec.Meta(
+            description="walks keep to the ranges, or to a step around the cell's own values"
+        ),
+    ] = "ranges"
+    noise_step_s: (
+        Annotated[
+            float,
+            quantity("s", "time after which a half cycle's noise is renewed; never", ge=1e-12),
+        ]
+        | None
+    ) = None
+
+    own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (
+        ("n_disc_1e26_per_m3", np.float64),
+        ("radius_m", np.float64),
+        ("length_m", np.float64),
+        ("n_low_1e26_per_m3", np.float64),
+        ("n_high_1e26_per_m3", np.float64),
+        ("radius_old_m", np.float64),
+        ("radius_new_m", np.float64),
+        ("length_old_m", np.float64),
+        ("length_new_m", np.float64),
+        ("n_old_1e26_per_m3", np.float64),
+        ("since_s", np.float64),
+        ("side", np.int64),
+        ("draws", np.int64),
+    )
+    source: ClassVar[str] = "JART VCM v1b Verilog-A and User Guide"
+    set_polarity: ClassVar[int] = -1
+    memory: ClassVar[str] = "n_disc_1e26_per_m3"
+    varies: ClassVar[tuple[str, ...]] = (
+        "r_m", "l_m", "n_min", "n_max", "rth0_k_per_w", "dwa_ev", "n_plug", "rtiox_ohm",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.constants not in _CONSTANTS:
+            raise ConfigError(f"constants is {self.constants!r}; it is 'si' or '2020'")
+        if self.walk_within not in ("ranges", "cell"):
+            raise ConfigError(f"walk_within is {self.walk_within!r}; it is 'ranges' or 'cell'")
+        if not self.n_min < self.n_max:
+            raise ConfigError(
+                f"n_min {self.n_min:g} is not below n_max {self.n_max:g}; vacancies of the disc "
+                "lie between them"
+            )
+        if not self.l_m < self.lcell_m:
+            raise ConfigError(
+                f"l_m {self.l_m:g} m is not below lcell_m {self.lcell_m:g} m; the disc is a part "
+                "of the cell"
+            )
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        for name in ("n_min", "n_max", "r", "l"):
+            low, high = getattr(self, f"{name}_range")
+            if not 0.0 < low < high < math.inf:
+                raise ConfigError(
+                    f"{name}_range is {low:g} to {high:g}; it needs a low end above 0 and a "
+                    "higher one"
+                )
+            value = getattr(self, name if name.startswith("n") else f"{name}_m")
+            if self._noisy and self.walk_within == "ranges" and not low <= value <= high:
+                raise ConfigError(
+                    f"{name} is {value:g}, outside {name}_range {low:g} to {high:g}; widen the "
+                    "range, or leave out the walks and jitters"
+                )
+        if not self.n_min_range[1] < self.n_max_range[0]:
+            raise ConfigError(
+                f"n_min_range ends at {self.n_min_range[1]:g}, n_max_range begins at "
+                f"{self.n_max_range[0]:g}; n_min must stay below n_max"
+            )
+
+    @property
+    def _noisy(self) -> bool:
+        walks, jitters, _ = self._noise
+        return any((*walks, *jitters))
+
+    @property
+    def _noise(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+        return (
+            (self.walk_n_min, self.walk_n_max, self.walk_r, self.walk_l),
+            (self.jitter_r, self.jitter_l),
+            (*self.n_min_range, *self.n_max_range, *self.r_range, *self.l_range),
+        )
+
+    def start(self, state: State) -> None:
+        """Make fresh cells with their own geometry and bounds, at n_min or initial_n_disc."""
+        low = self.parameter("n_min", state)
+        state["n_low_1e26_per_m3"] = low
+        state["n_high_1e26_per_m3"] = self.parameter("n_max", state)
+        fresh = low if self.initial_n_disc is None else self.initial_n_disc
+        state["n_disc_1e26_per_m3"] = state["n_old_1e26_per_m3"] = fresh
+        for column in ("radius_m", "radius_old_m", "radius_new_m"):
+            state[column] = self.parameter("r_m", state)
+        for column in ("length_m", "length_old_m", "length_new_m"):
+            state[column] = self.parameter("l_m", state)
+
+    def memory_range(self, state: State) -> tuple[Floats, Floats]:
+        """Give the bounds of N in the half cycle under way (1e26 per m^3)."""
+        return state["n_low_1e26_per_m3"].copy(), state["n_high_1e26_per_m3"].copy()
+
+    def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
+        """Compute the fitted current, see the module; it does not depend on r and l."""
+        shape, cells, volts = _each(state, voltage_v)
+        out = np.empty(len(cells))
+        currents(state["n_disc_1e26_per_m3"][cells], volts, out)
+        return out.reshape(shape)
+
+    def rate(self, state: State, voltage_v: ArrayLike) -> Floats:
+        """Compute dN/dt (1e26 per m^3 and s) of each cell at a voltage across it.
+
+        Parameters
+        ----------
+        state : (cells,) structured array
+        voltage_v : float or array that goes with (cells,)
+            Voltage across the cell (V).
+
+        Returns
+        -------
+        float64 array
+        """
+        shape, cells, volts = _each(state, voltage_v)
+        names = (
+            "n_disc_1e26_per_m3", "radius_m", "length_m", "n_low_1e26_per_m3",
+            "n_high_1e26_per_m3",
+        )  # fmt: skip
+        out = np.empty(len(cells))
+        laws = self._laws(state, cells, 0.0, math.inf)
+        rates(laws, _worker(False), tuple(state[name][cells] for name in names), volts, out)
+        return out.reshape(shape)
+
+    def _walk(
+        self, state: State, cells: np.ndarray[Any, np.dtype[np.int64]], drive: Drive,
+        terminal: Terminal,
+    ) -> None:  # fmt: skip
+        """Take cells through a drive, by steps with a controlled error of ln N."""
+        columns = tuple(state[name] for name, kind in self.own_columns if kind is np.float64)
+        walk(
+            self._laws(state, cells, drive.source_ohm, drive.limit_a), self._noise,
+            _worker(self._noisy), columns, state["side"], state["draws"], state["key"], cells,
+            drive.duration_s, drive.start_v, drive.stop_v, drive.measured, drive.units, *terminal,
+        )  # fmt: skip
+
+    def _laws(self, state: State, cells: Any, source_ohm: float, limit_a: float) -> Any:
+        charge, boltzmann, pi = _CONSTANTS[self.constants]
+        barrier = self.parameter("dwa_ev", state)
+        values = (
+            self.parameter("n_plug", state), barrier, boltzmann / charge,
+            _CHARGES * self.a_m / (pi * barrier), 0.5 * _CHARGES * self.a_m,
+            self.a_m * self.ny0_hz, self.rdet_m,
+            1.0 / (1e26 * _CHARGES * charge * self.un_m2_per_vs * pi), 1.0 / self.lcell_m,
+            self.temperature_k, self.parameter("rth0_k_per_w", state), self.rth_scaling,
+            self.parameter("rtiox_ohm", state) + self.r0_ohm,
+            self.r0_ohm**2 * self.alphaline_per_k * self.rthline_k_per_w, float(self.flim),
+            source_ohm, limit_a, self.tolerance,
+            math.inf if self.noise_step_s is None else self.noise_step_s,
+            float(self.walk_within == "cell"),
+            *(self.parameter(name, state) for name in ("n_min", "n_max", "r_m", "l_m")),
+        )  # fmt: skip
+        return records(LAW, values, cells)
+
+
+def _worker(noisy: bool) -> Any:
+    """Make a record for the kernel to work with."""
+    cell = np.zeros(1, CELL).view(np.recarray)[0]
+    cell.moving = noisy
+    return cell
+
+
+def _each(state: State, voltage_v: ArrayLike) -> tuple[tuple[int, ...], Any, Floats]:
+    """Pair each voltage with its cell: the result's shape, indices of cells, voltages."""
+    volts = np.asarray(voltage_v, float)
+    shape = np.broadcast_shapes(volts.shape, state.shape)
+    cells = np.broadcast_to(np.arange(len(state)), shape)
+    return shape, cells.flatten(), np.broadcast_to(volts, shape).flatten()

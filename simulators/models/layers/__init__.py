@@ -1,0 +1,1 @@
+"""What real cells do and a model leaves out: each in a layer around any model."""

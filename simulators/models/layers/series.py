@@ -1,0 +1,44 @@
+"""A resistance in series with the cell: electrodes, wires, a resistor on the die."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize.elementwise import find_root
+
+from hil.simulators.models.layers.layer import Layer
+from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.units import quantity
+
+
+class Series(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A linear resistor that belongs to the device: its voltage counts as the cell's.
+
+    The models solve a resistance in series together with their own equations; here it is added to
+    the source's. Not modelled: its own heating.
+    """
+
+    series_ohm: Annotated[float, quantity("ohm", "resistance in series with the cell", ge=0)]
+
+    def current_a(self, inner: Device, state: State, voltage_v: ArrayLike) -> Floats:
+        """Solve V = v + R I(v) for each cell to rounding; I(v) grows with v, so there is one v."""
+        across_v = np.asarray(voltage_v, float)
+        place, wanted_v = np.broadcast_arrays(np.arange(len(state)), across_v)
+
+        def miss_v(v: Floats, k: NDArray[np.int64], total_v: Floats) -> Floats:
+            return v + self.series_ohm * inner.current_a(state[k], v) - total_v
+
+        ends = (np.minimum(wanted_v, 0.0), np.maximum(wanted_v, 0.0))
+        tolerances = {"xrtol": 1e-15, "xatol": 1e-300, "frtol": 0.0, "fatol": 0.0}
+        found = find_root(miss_v, ends, args=(place, wanted_v), tolerances=tolerances)
+        return inner.current_a(state[place], found.x)
+
+    def play(
+        self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive
+    ) -> Terminal:
+        """Take cells through a drive behind the resistor too."""
+        behind = replace(drive, source_ohm=drive.source_ohm + self.series_ohm)
+        seen = inner.play(state, cells, behind)
+        voltage_v = seen.voltage_v + seen.current_a * self.series_ohm
+        return Terminal(voltage_v, seen.current_a, seen.limited)
