@@ -54,11 +54,12 @@ def iv_picture(
     for axis, shown in zip(axes, (currents_a, np.abs(currents_a)), strict=True):
         if shown.shape[1] > 1:
             _population(axis, volts, shown, log=axis is axes[1], band=False)
-            axis.legend(**_LEGEND)
         else:
             lines.append(_coloured(axis, volts, shown[:, 0], rows, log=axis is axes[1]))
         axis.set_xlabel("programmed voltage (V)", fontsize=10)
     _name(axes[0], "current", "A", log=False)
+    if not lines:
+        axes[0].legend(loc="lower right", **_LEGEND)
     flowing_a = np.abs(currents_a[currents_a != 0])
     _name(axes[1], "current |I|", "A", log=flowing_a.size > 0)
     if flowing_a.size:  # not down to the few points next to 0 V

@@ -12,6 +12,7 @@ import pytest
 
 from hil.config import find_bench, shipped_benches
 from hil.protocol import RunView
+from tests.conftest import Told
 
 ROOT = Path(__file__).parent.parent
 
@@ -66,3 +67,28 @@ def test_every_file_that_is_named_is_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_the_sweep_and_the_device_in_the_readme_work(
+    hil: Callable[..., Told], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hil("list", "models")
+    sweep, device = (
+        next(block for block in blocks("README.md", "python") if text in block)
+        for text in ("sweep.csv", "get_model")
+    )
+    exec(compile(sweep, "README.md", "exec"), {})
+    commands = re.findall(
+        r"^hil (simulate .*)$", "\n".join(blocks("README.md", "console")), re.MULTILINE
+    )
+    assert len(commands) == 3
+    for command in commands:
+        told = hil(*command.replace("--cells 100", "--cells 3").split())
+        assert told.code == 0, told.err
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "sweep.csv", "iv.csv", "iv.png", "lab.csv", "cells.csv", "cells.png",
+    }  # fmt: skip
+    exec(compile(device, "README.md", "exec"), {})
+    current_a, n_disc = map(float, capsys.readouterr().out.split()[-2:])
+    assert current_a == pytest.approx(0.2 / (1e3 + 1 / 618e-6), rel=0.02)
+    assert 10 < n_disc < 20

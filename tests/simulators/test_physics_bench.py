@@ -74,7 +74,7 @@ class TestShipped(BenchContract):
             yield bench
 
     def a_pulse(self, bench: Bench) -> Program:
-        return pulse(1.5, high_s=500e-9)
+        return pulse(min(1.5, bench.limits.switching.positive_v), high_s=500e-9)
 
 
 def test_sequential_visiting_takes_each_cell_after_the_other() -> None:

@@ -601,7 +601,7 @@ def test_the_set_for_a_lab_stays_within_its_limits() -> None:
         across_v = stop_v - 2e3 * seen.current_a[-1]
         assert bare.filament_k(cells_at(state[N], bare), across_v)[0] < 1000
         reads.append(lab.current_a(state, 0.2)[0] / 0.2)
-    assert min(reads[1::4]) > 180e-6 > 8 * max(reads[3::4])
+    assert min(reads[1::4]) > 180e-6 > 7 * max(reads[3::4])
 
 
 # ---- read noise -------------------------------------------------------------------------------
