@@ -34,14 +34,14 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hil.errors import ConfigError
-from hil.simulators.models.asu_kernel import BOLTZMANN_EV_PER_K, LAW, walk
+from hil.simulators.models.asu_kernel import LAW, walk
+from hil.simulators.models.gap import Gap
+from hil.simulators.models.gap_kernel import BOLTZMANN_EV_PER_K
 from hil.simulators.models.model import Drive, Floats, State, Terminal, records
-from hil.simulators.models.published import Published
 from hil.units import quantity
 
 
-class StanfordAsu(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StanfordAsu(Gap, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Stanford-ASU RRAM with the defaults of its Verilog-A; the state is gap and temperature."""
 
     i0_a: Annotated[float, quantity("A", "current prefactor", gt=0)] = 6.14e-5
@@ -57,21 +57,12 @@ class StanfordAsu(Published, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ea_recombination_ev: Annotated[
         float, quantity("eV", "barrier of recombination, Ear: the gap grows", gt=0)
     ] = 1.5
-    a0_m: Annotated[float, quantity("m", "hopping distance", gt=0)] = 0.25e-9
     tox_m: Annotated[float, quantity("m", "oxide thickness, L", gt=0)] = 5e-9
-    t_ini_k: Annotated[float, quantity("K", "ambient temperature", gt=0)] = 298.0
     heat_capacity_j_per_k: Annotated[
         float, quantity("J/K", "heat capacity of the filament, Cth", gt=0)
     ] = 3.1825e-16
     tau_th_s: Annotated[float, quantity("s", "thermal time constant", gt=0)] = 2.3e-10
     gap_min_m: Annotated[float, quantity("m", "least gap (LRS)", ge=0)] = 0.1e-9
-    gap_max_m: Annotated[float, quantity("m", "largest gap (HRS)", gt=0)] = 1.7e-9
-    initial_gap_m: (
-        Annotated[float, quantity("m", "gap of a fresh cell; gap_max_m if left out", ge=0)] | None
-    ) = None
-    gap_tolerance_m: Annotated[
-        float, quantity("m", "largest error of one step in the gap", gt=0, le=1e-11)
-    ] = 1e-13
     temperature_tolerance_k: Annotated[
         float, quantity("K", "largest error of one step in the temperature", gt=0, le=10)
     ] = 0.1
@@ -81,25 +72,10 @@ class StanfordAsu(Published, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ("temperature_k", np.float64),
     )
     source: ClassVar[str] = "Stanford-ASU Verilog-A (doi 10.1109/TED.2015.2492421)"
-    set_polarity: ClassVar[int] = 1
-    memory: ClassVar[str] = "gap_m"
     varies: ClassVar[tuple[str, ...]] = (
         "i0_a", "g0_m", "v0_v", "vel0_m_per_s", "gamma0", "beta", "ea_generation_ev",
         "ea_recombination_ev", "heat_capacity_j_per_k", "gap_min_m", "gap_max_m",
     )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.gap_min_m <= self.fresh_gap_m <= self.gap_max_m:
-            raise ConfigError(
-                f"initial_gap_m is {self.fresh_gap_m:g} m, outside gap_min_m {self.gap_min_m:g} m "
-                f"to gap_max_m {self.gap_max_m:g} m; choose it between them"
-            )
-
-    @property
-    def fresh_gap_m(self) -> float:
-        """Gap of a fresh cell (m)."""
-        return self.gap_max_m if self.initial_gap_m is None else self.initial_gap_m
 
     @property
     def rth_k_per_w(self) -> float:
@@ -108,23 +84,8 @@ class StanfordAsu(Published, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def start(self, state: State) -> None:
         """Make fresh cells, all at the same gap, or each at its own bound, at T_ini."""
-        bounds = self.parameter("gap_min_m", state), self.parameter("gap_max_m", state)
-        gap_m = bounds[1] if self.initial_gap_m is None else self.initial_gap_m
-        state["gap_m"] = np.clip(gap_m, *bounds)
+        super().start(state)
         state["temperature_k"] = self.t_ini_k
-
-    def memory_range(self, state: State) -> tuple[Floats, Floats]:
-        """Give the bounds of the gap."""
-        hrs_m, lrs_m = self.parameter("gap_max_m", state), self.parameter("gap_min_m", state)
-        return np.full(len(state), hrs_m), np.full(len(state), lrs_m)
-
-    def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
-        """Compute I0 exp(-gap/g0) sinh(V/V0), the exponents combined so that none overflows."""
-        y = np.asarray(voltage_v, float) / self.parameter("v0_v", state)
-        fall = state["gap_m"] / self.parameter("g0_m", state)
-        rise = np.exp(np.minimum(np.abs(y) - fall, 700.0))
-        half_a = 0.5 * self.parameter("i0_a", state)
-        return np.asarray(np.copysign(-half_a * rise * np.expm1(-2.0 * np.abs(y)), y))
 
     def rate(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute how fast the gap changes, gap' of the module's equations.

@@ -10,9 +10,7 @@ none where that current is beyond the limit. A cell
 
 - *rests* while the source is below its onset;
 - *moves* above it: by the closed solution if the voltage across the cell is constant, else by
-  RODAS, a Rosenbrock method of order 4 with an estimate of order 3 that stays stable where the
-  cell follows its target closely (Hairer and Wanner, Solving Ordinary Differential Equations II,
-  1996, sections IV.7 and VI.3, doi 10.1007/978-3-642-05221-7);
+  RODAS (`rosenbrock_kernel`), which stays stable where the cell follows its target closely;
 - *slides* where it falls behind a resistor while the source rises and would move at ``quiet``
   faster than the source allows: each step down of the voltage stops it, each step up starts it
   again, and its voltage stays at ``quiet`` (sliding mode of a discontinuous right-hand side,
@@ -25,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-_jit = njit(error_model="numpy", nogil=True)
-"""For the helpers: they are compiled and cached inside `walk`."""
+from hil.simulators.models.compiled import helper
+from hil.simulators.models.rosenbrock_kernel import rodas
 
 _EDGE = 1e-9
 """By which part the voltage must fall below quiet to count as below: rounding is not an event."""
@@ -87,7 +85,7 @@ class Slope(NamedTuple):
     ahead: float
 
 
-@_jit
+@helper
 def _side(law, common, source):
     """Pick the constants of a sign."""
     if source > 0.0:
@@ -111,13 +109,13 @@ def _side(law, common, source):
     )
 
 
-@_jit
+@helper
 def _current(side, resistance, voltage):
     """Compute a/R sinh(b v)."""
     return side.iv_a / resistance * math.sinh(min(side.iv_b * voltage, 700.0))
 
 
-@_jit
+@helper
 def _load_line(side, resistance, source, guess):
     """Find the voltage across the cell, its current, and whether the source holds its limit."""
     if side.limit < math.inf:
@@ -132,7 +130,7 @@ def _load_line(side, resistance, source, guess):
     return voltage, (source - voltage) / side.ohm, False
 
 
-@_jit
+@helper
 def _divide(side, resistance, source, guess):
     """Solve u + c sinh(u) = e, u = b v, by Newton's method, which overshoots only upward.
 
@@ -154,7 +152,7 @@ def _divide(side, resistance, source, guess):
     return u / side.iv_b
 
 
-@_jit
+@helper
 def _sensitivity(side, voltage):
     """Compute |A| (exp(v/t) - 1) and its derivative; above exp(230) a cell is at its target."""
     x = min(voltage * side.per_v, 230.0)
@@ -162,13 +160,13 @@ def _sensitivity(side, voltage):
     return s, side.per_v * (s + side.rate)
 
 
-@_jit
+@helper
 def _ahead(side, resistance, voltage):
     """Tell how far the target is ahead of the resistance in the direction of this sign."""
     return side.toward * (side.target0 + side.target1 * voltage - resistance)
 
 
-@_jit
+@helper
 def _slope(side, resistance, source, ramp, guess):
     """Compute the speed and its derivatives; quiet and floor are left to the caller."""
     resistance = max(resistance, 0.5 * side.floor)
@@ -200,7 +198,7 @@ def _slope(side, resistance, source, ramp, guess):
     )
 
 
-@_jit
+@helper
 def _held(side, resistance, voltage, duration):
     """Solve dR/dt = s (r - R)^2 at a steady voltage that moves it.
 
@@ -214,7 +212,7 @@ def _held(side, resistance, voltage, duration):
     return max(resistance + side.toward * distance * share, min(side.floor, resistance))
 
 
-@_jit
+@helper
 def _onset(side, resistance):
     """Find the source voltage from which on a resistance moves, infinite if there is none."""
     if side.toward < 0.0 and resistance <= side.floor:
@@ -230,44 +228,25 @@ def _onset(side, resistance):
     return voltage + side.ohm * current
 
 
-@_jit
+@helper
+def _speed(given, time, resistance):
+    """Compute dR/dt within a step, at a time since its beginning."""
+    side, source, ramp, guess = given
+    return _slope(side, resistance, source + time * ramp, ramp, guess).speed
+
+
+_rodas = rodas(_speed)
+
+
+@helper
 def _step(side, resistance, here, source, ramp, size):
-    """Make a step of RODAS from where the slope is `here`: resistance after it, and its error."""
-    pivot = 4.0 / size - here.along_resistance
-    later, guess = here.along_time * size, here.voltage
-    k1 = (here.speed + 0.25 * later) / pivot
-    f = _slope(side, resistance + 1.544 * k1, source + 0.386 * size * ramp, ramp, guess).speed
-    k2 = (f - 5.6688 * k1 / size - 0.1043 * later) / pivot
-    at = resistance + 0.9466785280815826 * k1 + 0.2557011698983284 * k2
-    f = _slope(side, at, source + 0.21 * size * ramp, ramp, guess).speed
-    k3 = (
-        f - (2.430093356833875 * k1 + 0.2063599157091915 * k2) / size + 0.1035 * later
-    ) / pivot  # fmt: skip
-    at = resistance + 3.314825187068521 * k1 + 2.896124015972201 * k2 + 0.9986419139977817 * k3
-    f = _slope(side, at, source + 0.63 * size * ramp, ramp, guess).speed
-    k4 = (
-        f - (0.1073529058151375 * k1 + 9.594562251023355 * k2 + 20.47028614809616 * k3) / size
-        - 0.0362 * later
-    ) / pivot  # fmt: skip
-    at = (
-        resistance + 1.221224509226641 * k1 + 6.019134481288629 * k2 + 12.53708332932087 * k3
-        - 0.6878860361058950 * k4
-    )  # fmt: skip
-    f = _slope(side, at, source + size * ramp, ramp, guess).speed
-    k5 = (
-        f + (7.496443313967647 * k1 - 10.24680431464352 * k2 - 33.99990352819905 * k3
-             + 11.70890893206160 * k4) / size
-    ) / pivot  # fmt: skip
-    at += k5
-    f = _slope(side, at, source + size * ramp, ramp, guess).speed
-    k6 = (
-        f + (8.083246795921522 * k1 - 7.981132988064893 * k2 - 31.52159432874371 * k3
-             + 16.31930543123136 * k4 - 6.058818238834054 * k5) / size
-    ) / pivot  # fmt: skip
-    return at + k6, abs(k6)
+    """Make a step from where the slope is `here`: resistance after it, and its error."""
+    given = side, source, ramp, here.voltage
+    along = here.along_resistance, here.along_time
+    return _rodas(given, 0.0, resistance, here.speed, *along, size)
 
 
-@_jit
+@helper
 def _to_quiet(side, resistance, here, source, ramp, size):
     """Find the part of a step after which the voltage is at quiet (bisection and Illinois)."""
     low, high, at_low, last, part = 0.0, size, here.voltage - side.quiet, 0, size
@@ -294,7 +273,7 @@ def _to_quiet(side, resistance, here, source, ramp, size):
     return after, part
 
 
-@_jit
+@helper
 def _move(side, resistance, start, ramp, time, end):
     """Let a cell move: resistance, time, and whether it is at quiet before the end."""
     here = _slope(side, resistance, start + ramp * time, ramp, 0.0)
@@ -327,7 +306,7 @@ def _move(side, resistance, start, ramp, time, end):
     return resistance, time, False
 
 
-@_jit
+@helper
 def _slide_end(side, source, ramp):
     """Find the source voltage up to which a cell slides; not above `source` if it does not.
 
@@ -348,7 +327,7 @@ def _slide_end(side, source, ramp):
     return last if target <= 0.0 else min(last, side.quiet + slack / target)
 
 
-@_jit
+@helper
 def _leg(side, resistance, start, stop, duration):
     """Take one cell through a ramp of magnitudes."""
     ramp = (stop - start) / duration
@@ -381,7 +360,7 @@ def _leg(side, resistance, start, stop, duration):
     return resistance
 
 
-@_jit
+@helper
 def _segment(law, common, resistance, start, stop, duration):
     """Take one cell through a segment, cut where it changes its sign."""
     if duration <= 0.0:

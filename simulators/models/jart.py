@@ -55,16 +55,16 @@ relaxation, current noise other than that of N, and breakdown: the published cel
 """
 
 import math
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
-from hil.errors import ConfigError
 from hil.simulators.models.jart_kernel import LAW, look, walk
 from hil.simulators.models.model import Drive, Floats, State, Terminal, records
-from hil.simulators.models.published import Published, within
+from hil.simulators.models.published import within
+from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Vcm, each
 from hil.units import quantity
 
 VACANCY_ODDS = (0.1, 0.4, 0.45)
@@ -73,35 +73,13 @@ VACANCY_ODDS = (0.1, 0.4, 0.45)
 VACANCY_HZ = (50.0, 50.0)
 """Mean and sigma of how often it steps, over cells (same source)."""
 
-CHARGE = 2.0
-"""z: charge number of an oxygen vacancy (all three files)."""
-
 _ELECTRON_KG = 9.10938e-31
 _RICHARDSON = 6.01e5
 _DENSITY = 1e26
 """mdiel, Ar (A/m^2/K^2) of all three files, and the unit of N."""
 
-_PER_M3 = "vacancies (1e26 per m^3)"
 
-
-class Constants(NamedTuple):
-    """Elementary charge (C), Boltzmann's and Planck's constant, eps0 (SI), pi."""
-
-    charge: float
-    boltzmann: float
-    planck: float
-    permittivity: float
-    pi: float
-
-
-CONSTANTS = {
-    "si": Constants(1.602176634e-19, 1.380649e-23, 6.62607015e-34, 8.8541878128e-12, math.pi),
-    "2020": Constants(1.602e-19, 1.3807e-23, 6.626e-34, 8.854e-12, 3.1416),
-}
-"""CODATA 2018, and those of JART_VCM_v1b.va of 17.02.2020."""
-
-
-class Jart(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Jart(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """JART VCM v1b with its published defaults, deterministic unless walks or rtn are set.
 
     The state has N, radius and length of the disc as they are, the radius and length to which the
@@ -110,14 +88,6 @@ class Jart(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
     The last three columns are the vacancy machine's: its place, what N has of it, its steps.
     """
 
-    rth0_k_per_w: Annotated[
-        float, quantity("K/W", "thermal resistance at r = rdet", gt=0), within(1e6, 2e7)
-    ] = 15.72e6
-    flim: Annotated[bool, Meta(description="slow down towards the bounds of N")] = True
-    constants: Annotated[
-        Literal["si", "2020"], Meta(description="physical constants: SI, or the .va's of 2020")
-    ] = "si"
-    temperature_k: Annotated[float, quantity("K", "ambient", gt=0), within(100, 500)] = 293.0
     eps: Annotated[float, quantity("1", "permittivity of HfO2", gt=0), within(10, 25)] = 17.0
     epsphib: Annotated[
         float, quantity("1", "permittivity for the barrier's lowering", gt=0), within(1, 10)
@@ -126,50 +96,6 @@ class Jart(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
     phin_ev: Annotated[
         float, quantity("eV", "conduction band edge over the Fermi level", gt=0), within(0.1, 0.3)
     ] = 0.1
-    un_m2_per_vs: Annotated[
-        float, quantity("m2/Vs", "electron mobility", gt=0), within(1e-6, 1e-5)
-    ] = 4e-6
-    n_max: Annotated[
-        float, quantity("1", f"largest N (LRS), {_PER_M3}", gt=0), within(1e-3, 1100)
-    ] = 20.0
-    n_min: Annotated[
-        float, quantity("1", f"least N (HRS), {_PER_M3}", gt=0), within(1e-4, 100)
-    ] = 0.008
-    n_plug: Annotated[float, quantity("1", f"in the plug, {_PER_M3}", gt=0), within(1e-3, 100)] = (
-        20.0
-    )
-    initial_n_disc: (
-        Annotated[
-            float,
-            quantity("1", f"N of a fresh cell, n_min if left out, {_PER_M3}", gt=0),
-            within(1e-4, 1000),
-        ]
-        | None
-    ) = None
-    a_m: Annotated[float, quantity("m", "hopping distance", gt=0), within(1e-10, 1e-9)] = 0.25e-9
-    ny0_hz: Annotated[float, quantity("Hz", "attempt frequency", gt=0), within(1e10, 1e14)] = 2e13
-    dwa_ev: Annotated[float, quantity("eV", "hopping barrier", gt=0), within(0.8, 1.5)] = 1.35
-    r_m: Annotated[float, quantity("m", "radius of the filament", gt=0), within(5e-9, 100e-9)] = (
-        45e-9
-    )
-    rdet_m: Annotated[
-        float, quantity("m", "radius that rth0 belongs to", gt=0), within(5e-9, 100e-9)
-    ] = 45e-9
-    lcell_m: Annotated[
-        float, quantity("m", "length of disc and plug", gt=0), within(2e-9, 5e-9)
-    ] = 3e-9
-    l_m: Annotated[float, quantity("m", "length of the disc", gt=0), within(0.1e-9, 5e-9)] = 0.4e-9
-    rth_scaling: Annotated[
-        float, quantity("1", "factor of rth0 at V > 0", gt=0), within(0.1, 1)
-    ] = 0.27
-    rtiox_ohm: Annotated[float, quantity("ohm", "TiOx layer", ge=0), within(0, 5000)] = 650.0
-    r0_ohm: Annotated[float, quantity("ohm", "line at ambient temperature", ge=0)] = 719.2437
-    rthline_k_per_w: Annotated[float, quantity("K/W", "thermal resistance of the line", ge=0)] = (
-        90471.47
-    )
-    alphaline_per_k: Annotated[
-        float, quantity("1/K", "temperature coefficient of the line", ge=0)
-    ] = 3.92e-3
     walk_n_min: Annotated[
         float, quantity("1", "largest relative step of n_min a half cycle", ge=0, le=1)
     ] = 0.0
@@ -182,20 +108,6 @@ class Jart(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
     walk_l: Annotated[
         float, quantity("1", "largest relative step of l a half cycle", ge=0, le=1)
     ] = 0.0
-    n_min_range: Annotated[
-        tuple[float, float], Meta(description=f"within which n_min walks, {_PER_M3}")
-    ] = (0.004, 0.016)
-    n_max_range: Annotated[
-        tuple[float, float], Meta(description=f"within which n_max walks, {_PER_M3}")
-    ] = (18.0, 22.0)
-    r_range: Annotated[tuple[float, float], Meta(description="within which r walks (m)")] = (
-        40.5e-9,
-        49.5e-9,
-    )
-    l_range: Annotated[tuple[float, float], Meta(description="within which l walks (m)")] = (
-        0.36e-9,
-        0.44e-9,
-    )
     rtn: Annotated[bool, Meta(description="vacancies that come and go (read noise)")] = False
     tolerance: Annotated[
         float, quantity("1", "largest error of one step in ln N", gt=0, le=1e-2)
@@ -216,8 +128,6 @@ class Jart(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ("ticks", np.int64),
     )
     source: ClassVar[str] = "JART VCM v1b Verilog-A and User Guide (emrl.de/JART.html)"
-    set_polarity: ClassVar[int] = -1
-    memory: ClassVar[str] = "n_disc_1e26_per_m3"
     varies: ClassVar[tuple[str, ...]] = (
         "r_m", "l_m", "n_min", "n_max", "rth0_k_per_w", "dwa_ev", "phibn0_ev", "n_plug",
         "rtiox_ohm",
@@ -225,56 +135,15 @@ class Jart(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.constants not in CONSTANTS:
-            raise ConfigError(
-                f"constants is {self.constants!r}; it is 'si', or '2020' as in the {self.source}"
-            )
-        self._check_order("n_min", "n_max", f" {_PER_M3}")
         self._check_order("phin_ev", "phibn0_ev", " eV")
-        self._check_order("l_m", "lcell_m", " m")
-        for name, value in (("n_min", self.n_min), ("n_max", self.n_max), ("r", self.r_m),
-                            ("l", self.l_m)):  # fmt: skip
-            self._check_walk(name, value)
 
-    def _check_order(self, less: str, more: str, unit: str) -> None:
-        low, high = getattr(self, less), getattr(self, more)
-        if low > high:
-            raise ConfigError(
-                f"{less} is {low:g}{unit}; it must be at most {more}, {high:g}{unit}"
-            )
-
-    def _check_walk(self, name: str, value: float) -> None:
-        """Raise for a range that is none, or that a walk does not begin in."""
-        low, high = getattr(self, f"{name}_range")
-        if not 0.0 < low <= high < math.inf:
-            raise ConfigError(
-                f"{name}_range is {low:g} to {high:g}; it must be a range of numbers above 0"
-            )
-        if getattr(self, f"walk_{name}") > 0.0 and not low <= value <= high:
-            raise ConfigError(
-                f"{name} is {value:g}, outside its {name}_range {low:g} to {high:g}; "
-                f"widen the range or set walk_{name} = 0"
-            )
+    def _walking(self) -> tuple[str, ...]:
+        return tuple(name for name in WALKERS if getattr(self, f"walk_{name}") > 0.0)
 
     @property
     def ages(self) -> bool:
         """Whether vacancies come and go by themselves."""
         return self.rtn
-
-    def start(self, state: State) -> None:
-        """Make fresh cells in HRS, or where initial_n_disc says, with their own geometry."""
-        for column, name in (
-            ("radius_m", "r_m"), ("radius_new_m", "r_m"), ("length_m", "l_m"),
-            ("length_new_m", "l_m"), ("n_low_1e26_per_m3", "n_min"),
-            ("n_high_1e26_per_m3", "n_max"),
-        ):  # fmt: skip
-            state[column] = self.parameter(name, state)
-        fresh = self.initial_n_disc
-        state[self.memory] = state["n_low_1e26_per_m3"] if fresh is None else fresh
-
-    def memory_range(self, state: State) -> tuple[Floats, Floats]:
-        """Give the bounds of N of the current half cycle."""
-        return state["n_low_1e26_per_m3"].copy(), state["n_high_1e26_per_m3"].copy()
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Solve the circuit for the current of each cell at a voltage across it (A)."""
@@ -296,9 +165,7 @@ class Jart(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def _look(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Compute current, temperature and dN/dt at voltages that go with the cells of a state."""
-        shape = np.broadcast_shapes(np.shape(voltage_v), (len(state),))
-        voltage = np.broadcast_to(np.asarray(voltage_v, float), shape).ravel()
-        cells = np.broadcast_to(np.arange(len(state)), shape).ravel()
+        shape, cells, voltage = each(state, voltage_v)
         out = np.empty((3, cells.size))
         look(
             self._law(state, cells, 0.0, math.inf), state["n_disc_1e26_per_m3"],

@@ -60,84 +60,13 @@ from numpy.typing import ArrayLike
 from hil.errors import ConfigError
 from hil.simulators.models.jart_fit_kernel import CELL, LAW, currents, rates, walk
 from hil.simulators.models.model import Drive, Floats, State, Terminal, records
-from hil.simulators.models.published import Published, within
+from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Vcm, each
 from hil.units import quantity
 
-Range = tuple[float, float]
 
-_CONSTANTS = {
-    "si": (1.602176634e-19, 1.380649e-23, math.pi),
-    "2020": (1.602e-19, 1.3807e-23, 3.1416),
-}
-"""e (C), k (J/K) and pi: exact in the SI since 2019, and of JART_VCM_v1b.va."""
-
-_CHARGES = 2.0
-"""z of an oxygen vacancy."""
-
-
-class JartFit(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JartFit(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """JART VCM v1b with the fitted current of Ntinas 2022, deterministic unless a walk is set."""
 
-    rth0_k_per_w: Annotated[
-        float, quantity("K/W", "thermal resistance of the filament", gt=0), within(1e6, 2e7)
-    ] = 15.72e6
-    flim: Annotated[bool, msgspec.Meta(description="slow down towards the bounds of N")] = True
-    constants: Annotated[
-        Literal["si", "2020"], msgspec.Meta(description="e, k and pi: of the SI or of the .va")
-    ] = "si"
-    temperature_k: Annotated[
-        float, quantity("K", "ambient temperature", gt=0), within(100, 500)
-    ] = 293.0
-    un_m2_per_vs: Annotated[
-        float, quantity("m2/Vs", "mobility of electrons", gt=0), within(1e-6, 1e-5)
-    ] = 4e-6
-    n_max: Annotated[
-        float,
-        quantity("1", "most vacancies in the disc, 1e26/m^3", gt=0),
-        within(0.001, 1100),
-    ] = 20.0
-    n_min: Annotated[
-        float, quantity("1", "least vacancies in the disc, 1e26/m^3", gt=0), within(1e-4, 100)
-    ] = 0.008
-    n_plug: Annotated[
-        float, quantity("1", "vacancies in the plug (1e26 per m^3)", gt=0), within(0.001, 100)
-    ] = 20.0
-    initial_n_disc: (
-        Annotated[
-            float,
-            quantity("1", "vacancies of a fresh cell, 1e26/m^3; n_min if left out", gt=0),
-            within(1e-4, 1000),
-        ]
-        | None
-    ) = None
-    a_m: Annotated[float, quantity("m", "hopping distance", gt=0), within(1e-10, 1e-9)] = 0.25e-9
-    ny0_hz: Annotated[float, quantity("Hz", "attempt frequency", gt=0), within(1e10, 1e14)] = 2e13
-    dwa_ev: Annotated[float, quantity("eV", "activation energy", gt=0), within(0.8, 1.5)] = 1.35
-    r_m: Annotated[float, quantity("m", "radius of the filament", gt=0), within(5e-9, 100e-9)] = (
-        45e-9
-    )
-    rdet_m: Annotated[
-        float, quantity("m", "radius to which rth0_k_per_w belongs", gt=0), within(5e-9, 100e-9)
-    ] = 45e-9
-    lcell_m: Annotated[
-        float, quantity("m", "length of disc and plug", gt=0), within(2e-9, 5e-9)
-    ] = 3e-9
-    l_m: Annotated[float, quantity("m", "length of the disc", gt=0), within(0.1e-9, 5e-9)] = 0.4e-9
-    rth_scaling: Annotated[
-        float,
-        quantity("1", "thermal resistance: V > 0 over V < 0", gt=0),
-        within(0.1, 1),
-    ] = 0.27
-    rtiox_ohm: Annotated[
-        float, quantity("ohm", "resistance of the TiOx layer", ge=0), within(0, 5000)
-    ] = 650.0
-    r0_ohm: Annotated[float, quantity("ohm", "resistance of the lines, cold", ge=0)] = 719.2437
-    rthline_k_per_w: Annotated[float, quantity("K/W", "thermal resistance, lines", ge=0)] = (
-        90471.47
-    )
-    alphaline_per_k: Annotated[
-        float, quantity("1/K", "temperature coefficient of the lines", ge=0)
-    ] = 3.92e-3
     tolerance: Annotated[
         float, quantity("1", "error of a step over the change of ln N, or 0.001", gt=0, le=1e-3)
     ] = 1e-5
@@ -147,10 +76,6 @@ class JartFit(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
     walk_l: Annotated[float, quantity("1", "largest step of l, with N", ge=0, lt=1)] = 0.0
     jitter_r: Annotated[float, quantity("1", "largest step of r, at once", ge=0, lt=1)] = 0.0
     jitter_l: Annotated[float, quantity("1", "largest step of l, at once", ge=0, lt=1)] = 0.0
-    n_min_range: Annotated[Range, quantity("1", "n_min walks in (1e26 per m^3)")] = (0.004, 0.016)
-    n_max_range: Annotated[Range, quantity("1", "n_max walks in (1e26 per m^3)")] = (18.0, 22.0)
-    r_range: Annotated[Range, quantity("m", "r walks in")] = (40.5e-9, 49.5e-9)
-    l_range: Annotated[Range, quantity("m", "l walks in")] = (0.36e-9, 0.44e-9)
     walk_within: Annotated[
         Literal["ranges", "cell"],
         msgspec.Meta(
@@ -181,49 +106,22 @@ class JartFit(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ("draws", np.int64),
     )
     source: ClassVar[str] = "JART VCM v1b Verilog-A and User Guide"
-    set_polarity: ClassVar[int] = -1
-    memory: ClassVar[str] = "n_disc_1e26_per_m3"
     varies: ClassVar[tuple[str, ...]] = (
         "r_m", "l_m", "n_min", "n_max", "rth0_k_per_w", "dwa_ev", "n_plug", "rtiox_ohm",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.constants not in _CONSTANTS:
-            raise ConfigError(f"constants is {self.constants!r}; it is 'si' or '2020'")
         if self.walk_within not in ("ranges", "cell"):
             raise ConfigError(f"walk_within is {self.walk_within!r}; it is 'ranges' or 'cell'")
-        if not self.n_min < self.n_max:
-            raise ConfigError(
-                f"n_min {self.n_min:g} is not below n_max {self.n_max:g}; vacancies of the disc "
-                "lie between them"
-            )
-        if not self.l_m < self.lcell_m:
-            raise ConfigError(
-                f"l_m {self.l_m:g} m is not below lcell_m {self.lcell_m:g} m; the disc is a part "
-                "of the cell"
-            )
-        self._check_ranges()
-
-    def _check_ranges(self) -> None:
-        for name in ("n_min", "n_max", "r", "l"):
-            low, high = getattr(self, f"{name}_range")
-            if not 0.0 < low < high < math.inf:
-                raise ConfigError(
-                    f"{name}_range is {low:g} to {high:g}; it needs a low end above 0 and a "
-                    "higher one"
-                )
-            value = getattr(self, name if name.startswith("n") else f"{name}_m")
-            if self._noisy and self.walk_within == "ranges" and not low <= value <= high:
-                raise ConfigError(
-                    f"{name} is {value:g}, outside {name}_range {low:g} to {high:g}; widen the "
-                    "range, or leave out the walks and jitters"
-                )
         if not self.n_min_range[1] < self.n_max_range[0]:
             raise ConfigError(
                 f"n_min_range ends at {self.n_min_range[1]:g}, n_max_range begins at "
                 f"{self.n_max_range[0]:g}; n_min must stay below n_max"
             )
+
+    def _walking(self) -> tuple[str, ...]:
+        return WALKERS if self._noisy and self.walk_within == "ranges" else ()
 
     @property
     def _noisy(self) -> bool:
@@ -240,23 +138,14 @@ class JartFit(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def start(self, state: State) -> None:
         """Make fresh cells with their own geometry and bounds, at n_min or initial_n_disc."""
-        low = self.parameter("n_min", state)
-        state["n_low_1e26_per_m3"] = low
-        state["n_high_1e26_per_m3"] = self.parameter("n_max", state)
-        fresh = low if self.initial_n_disc is None else self.initial_n_disc
-        state["n_disc_1e26_per_m3"] = state["n_old_1e26_per_m3"] = fresh
-        for column in ("radius_m", "radius_old_m", "radius_new_m"):
-            state[column] = self.parameter("r_m", state)
-        for column in ("length_m", "length_old_m", "length_new_m"):
-            state[column] = self.parameter("l_m", state)
-
-    def memory_range(self, state: State) -> tuple[Floats, Floats]:
-        """Give the bounds of N in the half cycle under way (1e26 per m^3)."""
-        return state["n_low_1e26_per_m3"].copy(), state["n_high_1e26_per_m3"].copy()
+        super().start(state)
+        for name in ("radius", "length"):
+            state[f"{name}_old_m"] = state[f"{name}_m"]
+        state["n_old_1e26_per_m3"] = state[self.memory]
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute the fitted current, see the module; it does not depend on r and l."""
-        shape, cells, volts = _each(state, voltage_v)
+        shape, cells, volts = each(state, voltage_v)
         out = np.empty(len(cells))
         currents(state["n_disc_1e26_per_m3"][cells], volts, out)
         return out.reshape(shape)
@@ -274,7 +163,7 @@ class JartFit(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
         -------
         float64 array
         """
-        shape, cells, volts = _each(state, voltage_v)
+        shape, cells, volts = each(state, voltage_v)
         names = (
             "n_disc_1e26_per_m3", "radius_m", "length_m", "n_low_1e26_per_m3",
             "n_high_1e26_per_m3",
@@ -297,13 +186,13 @@ class JartFit(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )  # fmt: skip
 
     def _laws(self, state: State, cells: Any, source_ohm: float, limit_a: float) -> Any:
-        charge, boltzmann, pi = _CONSTANTS[self.constants]
+        charge, boltzmann, _, _, pi = CONSTANTS[self.constants]
         barrier = self.parameter("dwa_ev", state)
         values = (
             self.parameter("n_plug", state), barrier, boltzmann / charge,
-            _CHARGES * self.a_m / (pi * barrier), 0.5 * _CHARGES * self.a_m,
+            CHARGE * self.a_m / (pi * barrier), 0.5 * CHARGE * self.a_m,
             self.a_m * self.ny0_hz, self.rdet_m,
-            1.0 / (1e26 * _CHARGES * charge * self.un_m2_per_vs * pi), 1.0 / self.lcell_m,
+            1.0 / (1e26 * CHARGE * charge * self.un_m2_per_vs * pi), 1.0 / self.lcell_m,
             self.temperature_k, self.parameter("rth0_k_per_w", state), self.rth_scaling,
             self.parameter("rtiox_ohm", state) + self.r0_ohm,
             self.r0_ohm**2 * self.alphaline_per_k * self.rthline_k_per_w, float(self.flim),
@@ -320,11 +209,3 @@ def _worker(noisy: bool) -> Any:
     cell = np.zeros(1, CELL).view(np.recarray)[0]
     cell.moving = noisy
     return cell
-
-
-def _each(state: State, voltage_v: ArrayLike) -> tuple[tuple[int, ...], Any, Floats]:
-    """Pair each voltage with its cell: the result's shape, indices of cells, voltages."""
-    volts = np.asarray(voltage_v, float)
-    shape = np.broadcast_shapes(volts.shape, state.shape)
-    cells = np.broadcast_to(np.arange(len(state)), shape)
-    return shape, cells.flatten(), np.broadcast_to(volts, shape).flatten()

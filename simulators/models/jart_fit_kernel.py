@@ -4,7 +4,7 @@ All voltages and currents are magnitudes: a segment is cut where its voltage cha
 each piece, a *leg*, N can only grow (SET, negative) or only shrink (RESET, positive).
 
 What is integrated is y = ln N, by Dormand and Prince's explicit pair 5(4). Where a leg proves
-stiff, which is near N_max and in slow sweeps, the rest of it is left to Rodas4(3), which is
+stiff, which is near N_max and in slow sweeps, the rest of it is left to RODAS, which is
 L-stable. The error of a step is kept below the tolerance times the way that y goes in it, so that
 many short pulses do as well as a long one. On the way the limits of N act as the smooth factor
 that they are; what ends a step beyond a bound is put there, and rests. Where y hardly moves a
@@ -20,6 +20,8 @@ import math
 import numpy as np
 from numba import njit
 
+from hil.simulators.models.compiled import helper
+from hil.simulators.models.rosenbrock_kernel import rodas
 from hil.simulators.models.vcm_kernel import (
     CROSSING_V,
     LENGTH,
@@ -69,9 +71,6 @@ _REACH = 12.0
 _STILL = 1e-12
 """Where ln N changes by less in a noise step, as during a read, noise is not renewed."""
 
-_jit = njit(error_model="numpy", nogil=True)
-"""For the helpers: they are compiled and cached inside the entries."""
-
 LAW = np.dtype(
     [
         (name, np.float64)
@@ -110,7 +109,7 @@ because numba hands it on as a pointer.
 """
 
 
-@_jit
+@helper
 def _recall(memo, source, setting):
     """Find the place in *memo* of what the fit needs to know of a voltage; compute it if new."""
     key = -source if setting else source
@@ -134,7 +133,7 @@ def _recall(memo, source, setting):
     return place
 
 
-@_jit
+@helper
 def _current(memo, voltage, setting, y):
     """Compute the fitted current; below N = 0.008 it goes on in proportion to N, as at V > 0."""
     row = memo[_recall(memo, voltage, setting)]
@@ -146,7 +145,7 @@ def _current(memo, voltage, setting, y):
     return current if y >= _LEAST_LN_N else current * math.exp(y - _LEAST_LN_N)
 
 
-@_jit
+@helper
 def _root(memo, setting, y, share, ohm, goal, top, current):
     """Solve ``share V + ohm I(V) = goal`` between 0 and *top*, where I is *current* (secants).
 
@@ -173,7 +172,7 @@ def _root(memo, setting, y, share, ohm, goal, top, current):
     return voltage, current
 
 
-@_jit
+@helper
 def _load_line(law, memo, setting, y, source):
     """Find the voltage across the cell, its current, and whether the source holds its limit."""
     if source <= 0.0:
@@ -187,7 +186,7 @@ def _load_line(law, memo, setting, y, source):
     return voltage, law.limit, True
 
 
-@_jit
+@helper
 def _shape(law, cell, radius, length):
     """Compute what depends on the geometry: attempts (1/s), heat resistance, field over I/N."""
     rth = law.rth * (law.r_det / radius) ** 2
@@ -196,7 +195,7 @@ def _shape(law, cell, radius, length):
     return law.hop / length, rth, law.per_density / (radius * radius)
 
 
-@_jit
+@helper
 def _geometry(cell, n):
     """Compute r and l of a cell on its way through a half cycle."""
     goal = cell.high if cell.setting else cell.low
@@ -204,7 +203,7 @@ def _geometry(cell, n):
     return radius, between(cell.length_old, cell.length_new, n, cell.n_old, goal)
 
 
-@_jit
+@helper
 def _hop(law, cell, n, voltage, current):
     """Compute dN/dt without its limits, T = T0 + I (V - I Rser) Rth."""
     attempts, rth, per_current = cell.attempts, cell.rth, cell.per_current
@@ -219,7 +218,7 @@ def _hop(law, cell, n, voltage, current):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _slope(law, cell, memo, source, y):
     """Compute d ln N/dt, its limits continued beyond the bounds so that it is smooth there."""
     y = min(max(y, -30.0), 30.0)
@@ -231,13 +230,13 @@ def _slope(law, cell, memo, source, y):
     return rate / n
 
 
-@_jit
+@helper
 def _source(cell, time):
     """Compute the open-circuit voltage at a time on the leg."""
     return max(cell.start + cell.ramp * time, 0.0)
 
 
-@_jit
+@helper
 def _dormand_prince(law, cell, memo, time, y, slope, size):
     """Take a step of the pair 5(4), doi 10.1016/0771-050X(80)90013-3: y, slope there, error."""
     a = size * slope
@@ -257,46 +256,38 @@ def _dormand_prince(law, cell, memo, time, y, slope, size):
     return at, slope, abs(error + 22 / 525 * f - 0.025 * size * slope)
 
 
-@_jit
+@helper
 def _by_y(law, cell, memo, source, y):
     """Compute the derivative of the slope by y (1/s)."""
     above = _slope(law, cell, memo, source, y + 1e-5)
     return (above - _slope(law, cell, memo, source, y - 1e-5)) * 5e4
 
 
-@_jit
+@helper
+def _slope_at(given, time, y):
+    """Compute d ln N/dt within a step."""
+    law, cell, memo = given
+    return _slope(law, cell, memo, _source(cell, time), y)
+
+
+_step = rodas(_slope_at)
+
+
+@helper
 def _rodas(law, cell, memo, time, y, slope, size):
-    """Take a step of Rodas4(3): Hairer and Wanner, Solving ODEs II (1996), section IV.10."""
-    begin, end = _source(cell, time), _source(cell, time + size)
-    along = 0.0
+    """Take a step of RODAS: y, slope there, error."""
+    begin, by_time = _source(cell, time), 0.0
     if cell.ramp != 0.0:
         aside = 1e-5 * (begin + 1e-3)
-        along = _slope(law, cell, memo, begin + aside, y)
-        along -= _slope(law, cell, memo, max(begin - aside, 0.0), y)
-        along *= size * cell.ramp / (aside + min(aside, begin))
-    whole = 1.0 / (4.0 - size * _by_y(law, cell, memo, begin, y))
-    a = whole * size * (slope + 0.25 * along)
-    at = _slope(law, cell, memo, _source(cell, time + 0.386 * size), y + 1.544 * a)
-    b = whole * (size * (at - 0.1043 * along) - 5.6688 * a)
-    at = y + 0.9466785280815826 * a + 0.2557011698983284 * b
-    at = _slope(law, cell, memo, _source(cell, time + 0.21 * size), at)
-    c = whole * (size * (at + 0.1035 * along) - 2.430093356833875 * a - 0.2063599157091915 * b)
-    at = y + 3.314825187068521 * a + 2.896124015972201 * b + 0.9986419139977817 * c
-    at = _slope(law, cell, memo, _source(cell, time + 0.63 * size), at)
-    d = size * (at - 0.0362 * along) - 0.1073529058151375 * a
-    d = whole * (d - 9.594562251023355 * b - 20.47028614809616 * c)
-    y += 1.221224509226641 * a + 6.019134481288629 * b + 12.53708332932087 * c
-    y -= 0.687886036105895 * d
-    e = size * _slope(law, cell, memo, end, y) + 7.496443313967647 * a - 10.24680431464352 * b
-    e = whole * (e - 33.99990352819905 * c + 11.7089089320616 * d)
-    y += e
-    f = size * _slope(law, cell, memo, end, y) + 8.083246795921522 * a - 7.981132988064893 * b
-    f -= 31.52159432874371 * c - 16.31930543123136 * d + 6.058818238834054 * e
-    f *= whole
-    return y + f, _slope(law, cell, memo, end, y + f), abs(f)
+        by_time = _slope(law, cell, memo, begin + aside, y)
+        by_time -= _slope(law, cell, memo, max(begin - aside, 0.0), y)
+        by_time *= cell.ramp / (aside + min(aside, begin))
+    by_y, given = _by_y(law, cell, memo, begin, y), (law, cell, memo)
+    y, error = _step(given, time, y, slope, by_y, by_time, size)
+    return y, _slope(law, cell, memo, _source(cell, time + size), y), error
 
 
-@_jit
+@helper
 def _steepness(law, cell, y, voltage, current):
     """Compute d ln|dN/dt| / d ln V, with I in proportion to V and both barriers' mean dWa."""
     n = math.exp(y)
@@ -310,7 +301,7 @@ def _steepness(law, cell, y, voltage, current):
     return (half + 2.0 * max(law.barrier - half, 0.0) * warmer / kelvin) / (law.per_k * kelvin)
 
 
-@_jit
+@helper
 def _edge(law, cell, memo, y, slope, top):
     """Take ln N through a whole edge along which it hardly moves: y, slope at its end, error.
 
@@ -346,7 +337,7 @@ def _edge(law, cell, memo, y, slope, top):
     return y + way, end, error
 
 
-@_jit
+@helper
 def _short(law, cell, memo, n, y, slope):
     """Take ln N through a plateau on which it hardly moves: y, slope at its end, error.
 
@@ -369,7 +360,7 @@ def _short(law, cell, memo, n, y, slope):
     return at, end, 20.0 * abs(way) * error
 
 
-@_jit
+@helper
 def _integrate(law, cell, memo, y, slope, bound):
     """Take ln N through the leg; a step beyond the bound ends on it. Leaves `seen_slope`."""
     time, size, stiff, steps = 0.0, cell.duration, False, 0
@@ -400,7 +391,7 @@ def _integrate(law, cell, memo, y, slope, bound):
     return y
 
 
-@_jit
+@helper
 def _leg(law, cell, memo, n, start, stop, duration):
     """Take a cell through a piece of a segment with one sign and one geometry; return N."""
     sign = -1.0 if cell.setting else 1.0
@@ -435,7 +426,7 @@ def _leg(law, cell, memo, n, start, stop, duration):
     return math.exp(after)
 
 
-@_jit
+@helper
 def _ranges(law, walks, jitters, ranges):
     """Tell within which ranges a cell walks."""
     if law.about_cell == 0.0:
@@ -449,7 +440,7 @@ def _ranges(law, walks, jitters, ranges):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _renew(law, noise, cell, key, n):
     """Begin a half cycle, or a part of one: draw bounds at once, and where the geometry goes."""
     walks, jitters, ranges = noise
@@ -466,7 +457,7 @@ def _renew(law, noise, cell, key, n):
     )
 
 
-@_jit
+@helper
 def _side(law, noise, cell, memo, key, n, start, stop, duration):
     """Take a cell through a piece of a segment that stays on one side of 0 V; return N."""
     setting = 1 if start + stop < 0.0 else 0
@@ -502,7 +493,7 @@ def _side(law, noise, cell, memo, key, n, start, stop, duration):
     return n
 
 
-@_jit
+@helper
 def _segment(law, noise, cell, memo, key, n, start, stop, duration):
     """Take a cell through one linear segment; return N."""
     if start * stop >= 0.0:
@@ -512,7 +503,7 @@ def _segment(law, noise, cell, memo, key, n, start, stop, duration):
     return _side(law, noise, cell, memo, key, n, 0.0, stop, duration - first)
 
 
-@_jit
+@helper
 def _load(cell, columns, side, draws, k):
     """Put a cell of the state to work."""
     cell.radius, cell.length, cell.low, cell.high = (
@@ -524,7 +515,7 @@ def _load(cell, columns, side, draws, k):
     cell.side, cell.draws, cell.seen_v = side[k], draws[k], math.nan
 
 
-@_jit
+@helper
 def _store(cell, columns, side, draws, k):
     """Put a cell back into the state."""
     columns[1][k], columns[2][k], columns[3][k], columns[4][k] = (

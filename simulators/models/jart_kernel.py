@@ -25,6 +25,7 @@ import numpy as np
 from numba import njit
 
 from hil.draws import normal, uniform
+from hil.simulators.models.compiled import helper
 from hil.simulators.models.streams import VACANCY
 from hil.simulators.models.vcm_kernel import CROSSING_V, half_cycle, mean_barrier, power_10
 
@@ -58,37 +59,16 @@ _REACH = 0.25
 _TICKS = 256
 """Steps of the vacancy machine that are played at most for a wait: it has forgotten the rest."""
 
-_jit = njit(error_model="numpy", nogil=True)
-"""For the helpers: they are compiled and cached inside `walk` and `look`."""
-
 LAW = np.dtype(
     [
-        ("t0", np.float64),
-        ("kb", np.float64),
-        ("pi", np.float64),
-        ("ohm_m", np.float64),
-        ("w00", np.float64),
-        ("image", np.float64),
-        ("barrier", np.float64),
-        ("gap", np.float64),
-        ("richardson", np.float64),
-        ("emission", np.float64),
-        ("n_plug", np.float64),
-        ("rth", np.float64),
-        ("scaling", np.float64),
-        ("lcell", np.float64),
-        ("line", np.float64),
-        ("cubic", np.float64),
-        ("dwa", np.float64),
-        ("lean", np.float64),
-        ("attempts", np.float64),
-        ("flim", np.float64),
-        ("ohm", np.float64),
-        ("limit", np.float64),
-        ("tolerance", np.float64),
-        ("done", np.float64),
+        (name, np.float64)
+        for name in (
+            "t0", "kb", "pi", "ohm_m", "w00", "image", "barrier", "gap", "richardson", "emission",
+            "n_plug", "rth", "scaling", "lcell", "line", "cubic", "dwa", "lean", "attempts",
+            "flim", "ohm", "limit", "tolerance", "done",
+        )
     ]
-)
+)  # fmt: skip
 """Constants of a call, one record for all cells or one a cell; SI, N in 1e26/m^3, energies in eV.
 
 ``ohm_m`` is 1/(1e26 z e un); ``w00`` W00/sqrt(N); ``image`` the fourth power of the barrier's
@@ -171,7 +151,7 @@ class Slope(NamedTuple):
     held: bool
 
 
-@_jit
+@helper
 def _wire(law, leg, n):
     """Compute the filament at a concentration."""
     radius, length = leg.radius, leg.length
@@ -192,7 +172,7 @@ def _wire(law, leg, n):
     return Wire(n, radius, length, area, disc, plug, rth, law.w00 * math.sqrt(n))
 
 
-@_jit
+@helper
 def _field_emission(law, wire, u, kelvin):
     """Compute ln(I) of the contact at V < 0 and its derivatives by u, T and ln N.
 
@@ -241,7 +221,7 @@ def _field_emission(law, wire, u, kelvin):
     return w_more - barrier * per_w0, product, by_u, by_t, by_y
 
 
-@_jit
+@helper
 def _thermionic(law, wire, u, kelvin):
     """Compute ln(I) of the contact at V > 0 as `_field_emission` does for V < 0."""
     barrier, barrier_u, barrier_y = law.barrier, 0.0, 0.0
@@ -268,14 +248,14 @@ def _thermionic(law, wire, u, kelvin):
     return w_more - barrier * per_kt, product, by_u, by_t, -barrier_y * per_kt
 
 
-@_jit
+@helper
 def _contact(law, wire, negative, u, kelvin):
     if negative:
         return _field_emission(law, wire, u, kelvin)
     return _thermionic(law, wire, u, kelvin)
 
 
-@_jit
+@helper
 def _through(total, cubic, rest):
     """Solve ``total I + cubic I^3 = rest``: from above, where Newton's method cannot fail."""
     current = rest / total
@@ -288,7 +268,7 @@ def _through(total, cubic, rest):
     return current
 
 
-@_jit
+@helper
 def _solve(law, wire, negative, source, guess, fixed, done):
     """Find the voltage of the contact, in a bracket; *fixed*: at the limit's current.
 
@@ -334,7 +314,7 @@ def _solve(law, wire, negative, source, guess, fixed, done):
     return u, current, law.t0 + wire.rth * current * (u + current * inner)
 
 
-@_jit
+@helper
 def _spot(law, wire, negative, source, guess, held, done):
     """Solve the circuit; *held* says whether the limit was holding close by."""
     free = law.limit == math.inf or source <= law.limit * (law.line + law.ohm)
@@ -349,14 +329,14 @@ def _spot(law, wire, negative, source, guess, held, done):
     return Spot(u, current, kelvin, True)
 
 
-@_jit
+@helper
 def _needs(law, wire, u):
     """Compute what the source must have for its limit's current."""
     x = law.limit
     return u + x * (wire.disc + wire.plug + law.line + law.ohm + law.cubic * x * x)
 
 
-@_jit
+@helper
 def _hop(law, wire, negative, spot):
     """Compute |dN/dt| / N without the bounds, and what its derivatives are made of.
 
@@ -376,7 +356,7 @@ def _hop(law, wire, negative, spot):
     return rate * math.exp((half - mean) * per_kt) * rest, field, gamma, half, mean, rest
 
 
-@_jit
+@helper
 def _room(law, leg, n):
     """Compute Flim, and its derivative by ln N; below 0 beyond the bound, which leads back."""
     if law.flim == 0.0:
@@ -388,7 +368,7 @@ def _room(law, leg, n):
     return 1.0 - used, 10.0 * used
 
 
-@_jit
+@helper
 def _rate(law, leg, z, source, guess, held):
     """Compute the rate of ln N at a place on a leg, and the contact's voltage."""
     n = leg.n * math.exp(min(max(z, leg.least), leg.most))
@@ -399,7 +379,7 @@ def _rate(law, leg, z, source, guess, held):
     return rate * limited if leg.negative else -rate * limited, spot.contact
 
 
-@_jit
+@helper
 def _slope(law, leg, z, source, guess, held):
     """Compute the rate of ln N with its derivatives, by the chain rule through the circuit."""
     n = leg.n * math.exp(min(max(z, leg.least), leg.most))
@@ -455,13 +435,13 @@ def _slope(law, leg, z, source, guess, held):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _at(leg, time):
     """Compute the source's voltage at a time on a leg."""
     return leg.start + leg.ramp * time
 
 
-@_jit
+@helper
 def _near(law, leg, z, slope, time, along, on, aside, bend):
     """Compute the slope of what is integrated at a stage of a step.
 
@@ -483,7 +463,7 @@ def _near(law, leg, z, slope, time, along, on, aside, bend):
     return 1.0 / max(abs(rate), 1e-300) if along else rate, bend
 
 
-@_jit
+@helper
 def _rodas5p(law, leg, z, slope, time, along, size):
     """Take one step of Rodas5P, an L-stable Rosenbrock pair 5(4): the way, error, last slope.
 
@@ -534,19 +514,19 @@ def _rodas5p(law, leg, z, slope, time, along, size):
     return y + k, k, f
 
 
-@_jit
+@helper
 def _toward(leg, z):
     """Tell whether there is a way left to the bound."""
     return z < leg.goal if leg.negative else z > leg.goal
 
 
-@_jit
+@helper
 def _stop(leg, z):
     """Stop at the bound."""
     return min(z, leg.goal) if leg.negative else max(z, leg.goal)
 
 
-@_jit
+@helper
 def _runs_away(leg, slope, left):
     """Tell whether N's rate changes because N does, rather than because time passes.
 
@@ -561,7 +541,7 @@ def _runs_away(leg, slope, left):
     )
 
 
-@_jit
+@helper
 def _integrate(law, leg, z, time, guess, held):
     """Integrate ln N to the end of a leg, with steps of an error of at most the tolerance.
 
@@ -615,7 +595,7 @@ def _integrate(law, leg, z, time, guess, held):
     return z, slope.contact
 
 
-@_jit
+@helper
 def _quadrature(law, leg, top, high, share):
     """Integrate the rate at the leg's first N over its time: Kronrod's 5 points in Gauss's 2.
 
@@ -650,7 +630,7 @@ def _quadrature(law, leg, top, high, share):
     return best, abs(best - scale * inner)
 
 
-@_jit
+@helper
 def _drive(law, leg, guess):
     """Take a cell through a leg; returns how far ln N has come, and the contact's voltage."""
     high = max(leg.start, leg.stop)
@@ -681,7 +661,7 @@ def _drive(law, leg, guess):
     return _integrate(law, leg, z, time, 0.0, False)
 
 
-@_jit
+@helper
 def _begin(law, leg, time):
     """Find how long a rising voltage does next to nothing, up to a time, and how much that is."""
     for _ in range(10):
@@ -697,7 +677,7 @@ def _begin(law, leg, time):
     return 0.0, 0.0
 
 
-@_jit
+@helper
 def _leg(cell, negative, start, stop, duration):
     """Make a leg: where it drives N, and how the geometry goes with it."""
     bound = cell.n_high if negative else cell.n_low
@@ -713,7 +693,7 @@ def _leg(cell, negative, start, stop, duration):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _renew(walks, ranges, key, cell, sign):
     """Begin a half cycle: bounds at once, radius and length as what it leads to."""
     n_low, n_high, radius, length = half_cycle(
@@ -727,7 +707,7 @@ def _renew(walks, ranges, key, cell, sign):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _on_side(cell, side):
     return Cell(
         cell.n, cell.radius, cell.length, cell.radius_new, cell.length_new, cell.n_low,
@@ -735,7 +715,7 @@ def _on_side(cell, side):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _side(law, walks, ranges, key, cell, start, stop, duration):
     """Take a cell through a piece of a segment that stays on one side of 0 V."""
     negative = start + stop < 0.0
@@ -752,7 +732,7 @@ def _side(law, walks, ranges, key, cell, start, stop, duration):
     return cell
 
 
-@_jit
+@helper
 def _move(law, cell, negative, start, stop, duration):
     leg = _leg(cell, negative, start, stop, duration)
     if not _toward(leg, 0.0):
@@ -766,7 +746,7 @@ def _move(law, cell, negative, start, stop, duration):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _segment(law, walks, ranges, key, cell, start, stop, duration):
     """Take a cell through one linear segment."""
     if start * stop >= 0.0:
@@ -776,7 +756,7 @@ def _segment(law, walks, ranges, key, cell, start, stop, duration):
     return _side(law, walks, ranges, key, cell, 0.0, stop, duration - first)
 
 
-@_jit
+@helper
 def _still(cell, negative):
     """Make a leg on which nothing moves, for looking at a cell."""
     bound = cell.n_high if negative else cell.n_low
@@ -786,7 +766,7 @@ def _still(cell, negative):
     )  # fmt: skip
 
 
-@_jit
+@helper
 def _reading(law, cell, source):
     """Compute voltage and current of a cell as it is, whether the limit holds, and kelvin."""
     if source == 0.0:
@@ -804,7 +784,7 @@ def _reading(law, cell, source):
     return math.copysign(spot.contact + x * rest, source), current, True, spot.kelvin
 
 
-@_jit
+@helper
 def _flow(law, cell, source):
     """Compute dN/dt of a cell as it is (1e26 per m^3 and s)."""
     leg = _still(cell, source < 0.0)
@@ -816,7 +796,7 @@ def _flow(law, cell, source):
     return rate * cell.n * (abs(source) / size)
 
 
-@_jit
+@helper
 def tick_hz(key, mean, sigma):
     """Draw how often the vacancy machine of a cell steps: a normal number, again if below 0."""
     for count in range(1000):
@@ -826,7 +806,7 @@ def tick_hz(key, mean, sigma):
     return mean
 
 
-@_jit
+@helper
 def _next_vacancies(vacancies, key, tick, odds):
     """Take one step of the vacancy machine (Wiefels 2020): see `hil.simulators.models.jart`."""
     out, leave, stay = odds
@@ -843,7 +823,7 @@ def _next_vacancies(vacancies, key, tick, odds):
     return sign if u < stay else 0
 
 
-@_jit
+@helper
 def _exchange(cell, vacancies, extra):
     """Put the vacancies into N in the place of the *extra* N that was there; never below n_low."""
     own = cell.n - extra
@@ -858,7 +838,7 @@ def _exchange(cell, vacancies, extra):
     return cell, more
 
 
-@_jit
+@helper
 def _catch_up(cell, key, noise, hertz, seen, now):
     """Let the vacancy machine step to now: vacancies, their N, ticks seen."""
     vacancies, extra, ticks = seen
@@ -871,7 +851,7 @@ def _catch_up(cell, key, noise, hertz, seen, now):
     return cell, (vacancies, extra, until)
 
 
-@_jit
+@helper
 def _ticking(law, walks, ranges, key, cell, start, stop, duration, noise, hertz, seen, now):
     """Take a cell through a segment, cut where its vacancy machine steps."""
     time = 0.0

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from hil.draws import normal, uniform
+from hil.simulators.models.compiled import helper
 
 AMPLITUDE, WIDTH, EDGE = 1, 2, 3
 """What of a waveform the tables do not know."""
@@ -26,7 +27,7 @@ class Grids(NamedTuple):
     cdf: Any
 
 
-@njit(cache=True)
+@helper
 def _match(plateau_v, plateau_s, amplitudes_v, width_s, amplitude_tolerance, width_tolerance):
     """Find the table of a plateau: (index, 0), or (-1, what does not fit)."""
     best, nearest = -1, np.inf
@@ -41,7 +42,7 @@ def _match(plateau_v, plateau_s, amplitudes_v, width_s, amplitude_tolerance, wid
     return best, 0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def find_unknown(
     duration_s, start_v, stop_v, units,
     amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
@@ -73,7 +74,7 @@ def find_unknown(
     return 0, 0.0, 0.0
 
 
-@njit(cache=True)
+@helper
 def _polynomial(coefficients, x):
     value = 0.0
     for k in range(coefficients.shape[0] - 1, -1, -1):
@@ -81,7 +82,7 @@ def _polynomial(coefficients, x):
     return value
 
 
-@njit(cache=True)
+@helper
 def _first_above(values, count, x):
     """Find the first of sorted values that is above x; count if there is none."""
     low, high = 0, count
@@ -94,7 +95,7 @@ def _first_above(values, count, x):
     return low
 
 
-@njit(cache=True)
+@helper
 def _quantile(cdf, step, columns, share):
     """Invert one row, linear between its points; what is beyond its ends is at its ends."""
     j = _first_above(cdf, columns, share)
@@ -106,7 +107,7 @@ def _quantile(cdf, step, columns, share):
     return step[j - 1] + part * (step[j] - step[j - 1])
 
 
-@njit(cache=True)
+@helper
 def _tabled(grids, table, g, share):
     """Interpolate the quantile of a step linearly between the rows at both sides of G."""
     rows, columns = grids.rows[table], grids.columns[table]
@@ -119,7 +120,7 @@ def _tabled(grids, table, g, share):
     return below + part * (_quantile(cdf[i], step, columns, share) - below)
 
 
-@njit(cache=True)
+@helper
 def _jump(g, key, stream, drawn, table, grids, mean, sigma, sigma_floor_s, low_s, high_s):
     """Step a conductance once."""
     if table < grids.rows.shape[0] and grids.rows[table] > 0:
@@ -130,7 +131,7 @@ def _jump(g, key, stream, drawn, table, grids, mean, sigma, sigma_floor_s, low_s
     return min(max(g + step, low_s), high_s)
 
 
-@njit(cache=True)
+@helper
 def _terminal(conductance_s, source_v, source_ohm, limit_a):
     """Load line of an ohmic cell behind a source: voltage, current, limited."""
     current_a = source_v * conductance_s / (1.0 + source_ohm * conductance_s)
@@ -140,7 +141,7 @@ def _terminal(conductance_s, source_v, source_ohm, limit_a):
     return current_a / conductance_s, current_a, False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def play(
     conductances_s, plateaus_v, plateaus_s, keys, drawn, cells, duration_s, start_v, stop_v,
     measured, units, source_ohm, limit_a,

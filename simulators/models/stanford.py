@@ -40,13 +40,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
+from hil.simulators.models.gap import Gap
+from hil.simulators.models.gap_kernel import BOLTZMANN_EV_PER_K
 from hil.simulators.models.model import Drive, Floats, State, Terminal, records
-from hil.simulators.models.published import Published, within
-from hil.simulators.models.stanford_kernel import BOLTZMANN_EV_PER_K, LAW, walk
+from hil.simulators.models.published import within
+from hil.simulators.models.stanford_kernel import LAW, walk
 from hil.units import quantity
 
 
-class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Stanford(Gap, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Stanford-PKU RRAM v1.0.0 with its published defaults, deterministic unless noise is set."""
 
     i0_a: Annotated[float, quantity("A", "current prefactor", gt=0), within(0, 1e-2)] = 1e-3
@@ -66,18 +68,12 @@ class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True)
         msgspec.Meta(description="gamma0 at negative voltage: the parameter, or the .va's 16"),
     ] = "parameter"
     ea_ev: Annotated[float, quantity("eV", "activation energy", gt=0), within(0, 1)] = 0.6
-    a0_m: Annotated[float, quantity("m", "hopping distance", gt=0)] = 0.25e-9
-    t_ini_k: Annotated[float, quantity("K", "ambient temperature", gt=0)] = 298.0
     rth_k_per_w: Annotated[float, quantity("K/W", "thermal resistance", ge=0)] = 2.1e3
     f_min_v_per_m: Annotated[
         float, quantity("V/m", "local field below which nothing moves", ge=0), within(0, 3e9)
     ] = 1.4e9
     tox_m: Annotated[float, quantity("m", "oxide thickness", gt=0), within(0, 100e-9)] = 12e-9
     gap_min_m: Annotated[float, quantity("m", "least gap (LRS)", ge=0)] = 0.2e-9
-    gap_max_m: Annotated[float, quantity("m", "largest gap (HRS)", gt=0)] = 1.7e-9
-    initial_gap_m: (
-        Annotated[float, quantity("m", "gap of a fresh cell; gap_max_m if left out", ge=0)] | None
-    ) = None
     delta_gap0_m_per_s: Annotated[
         float, quantity("m/s", "noise of the gap's rate; 0: none", ge=0), within(0, 0.1)
     ] = 0.0
@@ -89,17 +85,12 @@ class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True)
     noise_grid_m: Annotated[
         float, quantity("m", "rms kick after which drift and noise are renewed", gt=0)
     ] = 1e-11
-    gap_tolerance_m: Annotated[
-        float, quantity("m", "largest error of one step in the gap", gt=0, le=1e-11)
-    ] = 1e-13
 
     own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (
         ("gap_m", np.float64),
         ("draws", np.int64),
     )
     source: ClassVar[str] = "Stanford-PKU v1.0.0 Verilog-A (doi 10.4231/D37H1DN48)"
-    set_polarity: ClassVar[int] = 1
-    memory: ClassVar[str] = "gap_m"
     varies: ClassVar[tuple[str, ...]] = (
         "i0_a", "g0_m", "v0_v", "vel0_m_per_s", "gamma0", "beta", "ea_ev", "rth_k_per_w",
         "gap_min_m", "gap_max_m",
@@ -112,16 +103,6 @@ class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True)
                 f"gamma_negative is {self.gamma_negative!r}; it is 'parameter', or '16' as in the "
                 + self.source
             )
-        if not self.gap_min_m <= self.fresh_gap_m <= self.gap_max_m:
-            raise ConfigError(
-                f"initial_gap_m is {self.fresh_gap_m:g} m, outside gap_min_m {self.gap_min_m:g} m "
-                f"to gap_max_m {self.gap_max_m:g} m; the {self.source} keeps the gap between them"
-            )
-
-    @property
-    def fresh_gap_m(self) -> float:
-        """Gap of a fresh cell (m)."""
-        return self.gap_max_m if self.initial_gap_m is None else self.initial_gap_m
 
     @property
     def set_threshold_v(self) -> float:
@@ -161,25 +142,6 @@ class Stanford(Published, frozen=True, kw_only=True, forbid_unknown_fields=True)
         if polarity < 0 and self.gamma_negative == "16":
             return 16.0
         return self.gamma0 if state is None else self.parameter("gamma0", state)
-
-    def start(self, state: State) -> None:
-        """Make fresh cells, all at the same gap, or each at its own bound."""
-        bounds = self.parameter("gap_min_m", state), self.parameter("gap_max_m", state)
-        gap_m = bounds[1] if self.initial_gap_m is None else self.initial_gap_m
-        state["gap_m"] = np.clip(gap_m, *bounds)
-
-    def memory_range(self, state: State) -> tuple[Floats, Floats]:
-        """Give the bounds of the gap."""
-        hrs_m, lrs_m = self.parameter("gap_max_m", state), self.parameter("gap_min_m", state)
-        return np.full(len(state), hrs_m), np.full(len(state), lrs_m)
-
-    def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
-        """Compute I0 exp(-gap/g0) sinh(V/V0), the exponents combined so that none overflows."""
-        y = np.asarray(voltage_v, float) / self.parameter("v0_v", state)
-        fall = state["gap_m"] / self.parameter("g0_m", state)
-        rise = np.exp(np.minimum(np.abs(y) - fall, 700.0))
-        half_a = 0.5 * self.parameter("i0_a", state)
-        return np.asarray(np.copysign(-half_a * rise * np.expm1(-2.0 * np.abs(y)), y))
 
     def rate(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute how fast the gap changes, gap' of the module's equations.

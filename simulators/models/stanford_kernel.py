@@ -20,7 +20,7 @@ at all where that current is beyond the limit. Over the gap the onset has one mi
 Before an edge that nobody measures the flat top after it is looked at: where that surely takes
 the cell to the end of its motion, what the edge did before does not matter (`_foresee`).
 
-The helpers stay in this module: numba's cache does not notice a change in another one.
+The other helpers stay in this module: numba's cache does not notice a change in another one.
 """
 
 import math
@@ -30,9 +30,20 @@ import numpy as np
 from numba import njit
 
 from hil.draws import normal
-
-BOLTZMANN_EV_PER_K = 1.380649e-23 / 1.602176634e-19
-"""k/q of the SI (exact since 2019; CODATA 2018)."""
+from hil.simulators.models.compiled import fused
+from hil.simulators.models.gap_kernel import (
+    BOLTZMANN_EV_PER_K,
+    KRONROD,
+    WAYS,
+    current_at,
+    descend,
+    divide_all,
+    fast_exp,
+    load_line,
+    panel_sums,
+    sinh_exp,
+    top_after,
+)
 
 _GAP_NOISE = np.uint64(1)
 """Stream of `hil.draws` for the noise of the gap."""
@@ -40,64 +51,19 @@ _GAP_NOISE = np.uint64(1)
 _SLACK = 1e-13
 """A source counts as above the onset when it is by this part of it: rounding is not motion."""
 
-_WAYS = np.array([
-    0.00427231443959368, 0.02544604382862073, 0.06756778832011546, 0.12923440720030278,
-    0.20695638226615443, 0.29707742431130141, 0.39610752249605075, 0.5, 0.60389247750394925,
-    0.70292257568869859, 0.79304361773384557, 0.87076559279969722, 0.93243221167988454,
-    0.97455395617137927, 0.99572768556040632, 1.0,
-])  # fmt: skip
-_KRONROD = np.array([
-    0.01146766100526461, 0.03154604631498927, 0.05239500516112509, 0.07032662985776296,
-    0.08450233331963395, 0.09517528903239270, 0.10221647003764944, 0.10474107054236391,
-    0.10221647003764944, 0.09517528903239270, 0.08450233331963395, 0.07032662985776296,
-    0.05239500516112509, 0.03154604631498927, 0.01146766100526461, 0.0,
-])  # fmt: skip
-_GAUSS = np.array([
-    0.0, 0.06474248308443484, 0.0, 0.13985269574463833, 0.0, 0.19091502525255947, 0.0,
-    0.20897959183673469, 0.0, 0.19091502525255947, 0.0, 0.13985269574463833, 0.0,
-    0.06474248308443484, 0.0, 0.0,
-])  # fmt: skip
-"""Kronrod's 15 points of a panel from 0 to 1, and its end; their weights; those of Gauss's 7.
-
-Degrees 23 and 13 (Piessens et al., QUADPACK, 1983, routine QK15).
-"""
-
 _SHORT = 1e-3
 """How far before the gap at which a limit ends its motion a cell stops, in tolerances."""
 
-_jit = njit(error_model="numpy", nogil=True, fastmath={"contract"})
-"""For the helpers, compiled inside `walk`; a product and a sum may become one (FMA)."""
-
-_free = njit(error_model="numpy", nogil=True, fastmath={"contract", "reassoc", "nsz"})
-"""The same for sums in any order."""
-
-
 LAW = np.dtype(
     [
-        ("i0", np.float64),
-        ("per_g0", np.float64),
-        ("v0", np.float64),
-        ("vel0", np.float64),
-        ("beta", np.float64),
-        ("ea", np.float64),
-        ("pull", np.float64),
-        ("floor", np.float64),
-        ("t_ini", np.float64),
-        ("rth", np.float64),
-        ("gap_min", np.float64),
-        ("gap_max", np.float64),
-        ("ohm", np.float64),
-        ("limit", np.float64),
-        ("tolerance", np.float64),
-        ("stride", np.float64),
-        ("gamma_set", np.float64),
-        ("gamma_reset", np.float64),
-        ("diffusion", np.float64),
-        ("grid", np.float64),
-        ("t_crit", np.float64),
-        ("t_smth", np.float64),
+        (name, np.float64)
+        for name in (
+            "i0", "per_g0", "v0", "vel0", "beta", "ea", "pull", "floor", "t_ini", "rth",
+            "gap_min", "gap_max", "ohm", "limit", "tolerance", "stride", "gamma_set",
+            "gamma_reset", "diffusion", "grid", "t_crit", "t_smth",
+        )
     ]
-)
+)  # fmt: skip
 """Constants of a cell in one call: parameters, source, steps and noise, in SI.
 
 ``pull`` is a0 / tox and ``floor`` F_min tox (V); ``stride`` is the first guess of a step on a
@@ -136,141 +102,51 @@ class Spot(NamedTuple):
     by_source: float
 
 
-@_jit
-def _exp(x):
-    """Compute exp(x) to 2 ulp, held at exp(-700) and exp(700): no call and no branch.
-
-    x = n ln 2 + r (ln 2 in two parts; adding 1.5 * 2**52 rounds to n, and leaves it in the lowest
-    bits), the series of exp(r) to r**12, and n into the exponent's bits. Unlike a call of the C
-    library, a loop over it becomes vector instructions.
-    """
-    x = min(max(x, -700.0), 700.0)
-    shifted = x * 1.4426950408889634 + 6755399441055744.0
-    n = shifted - 6755399441055744.0
-    r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10
-    r2 = r * r
-    r4 = r2 * r2
-    low = 1.0 + r + r2 * (0.5 + r * (1 / 6))
-    mid = (1 / 24 + r * (1 / 120)) + r2 * (1 / 720 + r * (1 / 5040))
-    high = (1 / 40320 + r * (1 / 362880)) + r2 * (1 / 3628800 + r * (1 / 39916800))
-    series = low + r4 * mid + (r4 * r4) * (high + r4 * (1 / 479001600))
-    bits = (np.float64(shifted).view(np.int64) + 1023) << 52
-    return series * np.int64(bits).view(np.float64)
-
-
-@_jit
-def _sinh_exp(x, fall):
-    """Compute sinh(x) exp(-fall) for x >= 0 without overflow on the way."""
-    if x < 0.5:
-        return math.sinh(x) * _exp(-fall)
-    return 0.5 * (_exp(x - fall) - _exp(-x - fall))
-
-
-@_jit
+@fused
 def _gamma(law, gamma0, gap):
     """Compute the local field enhancement, gamma0 - beta (gap / 1 nm)^3."""
     gap_nm = gap * 1e9
     return gamma0 - law.beta * gap_nm * gap_nm * gap_nm
 
 
-@_jit
-def _current(law, gap, voltage):
-    """Compute I0 exp(-gap/g0) sinh(V/V0)."""
-    return law.i0 * _sinh_exp(voltage / law.v0, gap * law.per_g0)
-
-
-@_jit
-def _load_line(law, gap, source):
-    """Find the voltage across the cell, its current, and whether the source holds its limit."""
-    if law.limit < math.inf:
-        scale = law.i0 * max(math.exp(-gap * law.per_g0), 1e-300)
-        voltage = law.v0 * math.asinh(law.limit / scale)
-        if source > voltage + law.ohm * law.limit:
-            return voltage, law.limit, True
-    if law.ohm == 0.0 or source == 0.0:
-        return source, _current(law, gap, source), False
-    voltage = _divide(law, gap, source)
-    if 2.0 * voltage > source:
-        return voltage, _current(law, gap, voltage), False
-    return voltage, (source - voltage) / law.ohm, False
-
-
-@_jit
-def _guess(s, b):
-    """Guess the root y of y + b sinh(y) = s: the lesser of two upper bounds.
-
-    The logarithm is read off the bits of the number, to 0.06: a line between powers of 2.
-    """
-    grown = np.float64(1.0 + 2.0 * s / max(b, 1e-300)).view(np.int64)
-    return min(s / (1.0 + b), 0.6931471805599453 * (grown * 2.0**-52 - 1023.0))
-
-
-@_jit
-def _divide(law, gap, source):
-    """Solve V + R I(V) = source to rounding.
-
-    As y + b sinh(y) = s this is increasing and convex; Halley's iteration, of third order, comes
-    down to the root (a step that overshoots upwards lands right of it again, where it cannot
-    fail).
-    """
-    fall = gap * law.per_g0
-    half = 0.5 * law.ohm * law.i0 / law.v0
-    s = source / law.v0
-    return _descend(half, fall, s, _guess(s, 2.0 * half * _exp(-fall)), 1e-5) * law.v0
-
-
-@_jit
-def _descend(half, fall, s, y, least):
-    """Improve a guess of y in y + 2 half exp(-fall) sinh(y) = s, to the third power of least."""
-    for _ in range(100):
-        up, down = half * _exp(y - fall), half * _exp(-y - fall)
-        odd = up - down if y > 0.5 else 2.0 * half * math.exp(-fall) * math.sinh(y)
-        miss, even = s - y - odd, 1.0 + up + down
-        change = miss / (even + 0.5 * odd * miss / even)
-        y += change
-        if not abs(change) > least * y:
-            break
-    return y
-
-
-@_jit
+@fused
 def _speed_at(law, gamma0, gap, voltage, current):
     """Compute |dgap/dt| where ions move: Vel0 exp(-Ea/kT) sinh(gamma a0 V / (tox kT))."""
     per_kt = 1.0 / (BOLTZMANN_EV_PER_K * (law.t_ini + law.rth * voltage * current))
     x = law.pull * _gamma(law, gamma0, gap) * voltage
-    return law.vel0 * _sinh_exp(max(x, 0.0) * per_kt, law.ea * per_kt)
+    return law.vel0 * sinh_exp(max(x, 0.0) * per_kt, law.ea * per_kt)
 
 
-@_jit
+@fused
 def _source(leg, time):
     """Compute the open-circuit voltage at a time, held before and after the leg."""
     return max(leg.start + leg.ramp * min(max(time, 0.0), leg.duration), 0.0)
 
 
-@_jit
+@fused
 def _speed(law, leg, spot, gap, time):
     """Compute the speed at a gap and a time near a spot."""
     gap, source = min(max(gap, law.gap_min), law.gap_max), _source(leg, time)
     if law.ohm == 0.0 or law.limit < math.inf or source == 0.0:
-        voltage, current, _ = _load_line(law, gap, source)
+        voltage, current, _ = load_line(law, gap, source)
         return _speed_at(law, leg.gamma0, gap, voltage, current)
     half, fall = 0.5 * law.ohm * law.i0 / law.v0, gap * law.per_g0
     near = spot.voltage + spot.by_gap * (gap - spot.gap)
     near += spot.by_source * (source - _source(leg, spot.time))
     near = min(max(near, 0.0), source) / law.v0
-    y = _descend(half, fall, source / law.v0, near, 1e-3)
-    current = 0.5 * law.i0 * (_exp(y - fall) - _exp(-y - fall))
+    y = descend(half, fall, source / law.v0, near, 1e-3)
+    current = 0.5 * law.i0 * (fast_exp(y - fall) - fast_exp(-y - fall))
     return _speed_at(law, leg.gamma0, gap, y * law.v0, current)
 
 
-@_jit
+@fused
 def _spot(law, leg, gap, time, side):
     """Compute the speed and its two rates (1/m, 1/s), which only choose the step and are rough.
 
     On the *side* +1 the source is taken to hold its limit, on -1 not to, on 0 as it does.
     """
     at = min(max(gap, law.gap_min), law.gap_max)
-    voltage, current, limited = _load_line(law, at, _source(leg, time))
+    voltage, current, limited = load_line(law, at, _source(leg, time))
     limited = side > 0 if side else limited
     speed = _speed_at(law, leg.gamma0, at, voltage, current)
     gamma = _gamma(law, leg.gamma0, at)
@@ -292,7 +168,7 @@ def _spot(law, leg, gap, time, side):
     return Spot(gap, time, speed, along_gap, along_time, limited, voltage, v_gap, share)
 
 
-@_jit
+@fused
 def _excess(law, gamma0, gap, source):
     """Compute how far a source is above the onset of a gap (V), continuous also at the limit."""
     gamma = _gamma(law, gamma0, gap)
@@ -302,19 +178,19 @@ def _excess(law, gamma0, gap, source):
     excess = source - voltage
     if law.ohm == 0.0 and law.limit == math.inf:
         return excess
-    current = _current(law, gap, voltage)
+    current = current_at(law, gap, voltage)
     excess -= law.ohm * current
     if law.limit < math.inf and current > 0.0:
         excess = min(excess, law.v0 * math.log(law.limit / current))
     return excess
 
 
-@_jit
+@fused
 def _creep(law, leg, gap):
     """Compute the fastest ramp (V/s) that a cell at its onset can follow; below 0 it runs away."""
     gamma = _gamma(law, leg.gamma0, gap)
     voltage = law.floor / gamma
-    current = _current(law, gap, voltage)
+    current = current_at(law, gap, voltage)
     v_gap = voltage * 3e27 * law.beta * gap * gap / gamma
     i_v = math.hypot(law.i0 * math.exp(-gap * law.per_g0), current) / law.v0
     rise = leg.toward * (v_gap + law.ohm * (i_v * v_gap - current * law.per_g0))
@@ -323,13 +199,13 @@ def _creep(law, leg, gap):
     return rise * _speed_at(law, leg.gamma0, gap, voltage, current)
 
 
-@_jit
+@fused
 def _held(law, gamma0, gap, source):
     """Tell whether the limit, rather than the source, is what keeps a gap from moving."""
     if law.limit == math.inf:
         return False
     voltage = law.floor / _gamma(law, gamma0, gap)
-    current = _current(law, gap, voltage)
+    current = current_at(law, gap, voltage)
     if current <= 0.0:
         return False
     above = law.v0 * math.log(law.limit / current)
@@ -338,7 +214,7 @@ def _held(law, gamma0, gap, source):
     )
 
 
-@_jit
+@fused
 def _edge(law, leg, gap, source):
     """Find where motion under a steady source ends: at the bound, or where excess = 0 (Ridders).
 
@@ -377,7 +253,7 @@ def _edge(law, leg, gap, source):
     return root
 
 
-@_jit
+@fused
 def _slope(law, leg, spot, lead, on, aside):
     """Compute the slope of what is integrated, *on* along the variable, *aside* from the spot.
 
@@ -391,12 +267,12 @@ def _slope(law, leg, spot, lead, on, aside):
     return _slope_of(_speed(law, leg, spot, gap, spot.time + aside), lead)
 
 
-@_jit
+@fused
 def _slope_of(speed, lead):
     return speed if lead == math.inf else 1.0 / max(lead + speed, 1e-300)
 
 
-@_jit
+@fused
 def _arrive(law, leg, spot, lead, on, aside):
     """Make the spot at the end of a step."""
     if lead == math.inf:
@@ -404,11 +280,11 @@ def _arrive(law, leg, spot, lead, on, aside):
     return _spot(law, leg, spot.gap + leg.toward * (on - lead * aside), spot.time + aside, 0)
 
 
-@_jit
+@fused
 def _panel(law, gamma0, source, gap, way, limited, work):
     """Integrate time over the gap under a steady source, from a gap on by a way (m, signed).
 
-    The slopes, time over gap at `_WAYS`, are left in the first row of *work*.
+    The slopes, time over gap at `WAYS`, are left in the first row of *work*.
 
     Returns
     -------
@@ -420,66 +296,23 @@ def _panel(law, gamma0, source, gap, way, limited, work):
     slopes, volts = work[0], work[1]
     if limited:
         for n in range(16):
-            rise = min((gap + way * _WAYS[n]) * law.per_g0, 700.0)
+            rise = min((gap + way * WAYS[n]) * law.per_g0, 700.0)
             volts[n] = law.v0 * math.asinh(law.limit / law.i0 * math.exp(rise))
-    elif law.ohm == 0.0:
-        for n in range(16):
-            volts[n] = source
     else:
-        _divide_all(law, source, gap, way, work)
+        divide_all(law, source, gap, way, work)
     for n in range(16):
-        at = gap + way * _WAYS[n]
+        at = gap + way * WAYS[n]
         fall, y = at * law.per_g0, volts[n] / law.v0
-        current = 0.5 * law.i0 * (_exp(y - fall) - _exp(-y - fall))
+        current = 0.5 * law.i0 * (fast_exp(y - fall) - fast_exp(-y - fall))
         per_kt = 1.0 / (BOLTZMANN_EV_PER_K * (law.t_ini + law.rth * volts[n] * current))
         x = max(law.pull * _gamma(law, gamma0, at) * volts[n], 0.0) * per_kt
-        speed = 0.5 * law.vel0 * (_exp(x - law.ea * per_kt) - _exp(-x - law.ea * per_kt))
+        speed = 0.5 * law.vel0 * (fast_exp(x - law.ea * per_kt) - fast_exp(-x - law.ea * per_kt))
         slopes[n] = 1.0 / max(speed, 1e-300)
-    best, other = _sums(slopes)
+    best, other = panel_sums(slopes)
     return best * abs(way), abs(best - other) * abs(way)
 
 
-@_free
-def _sums(slopes):
-    """Integrate slopes over a panel by both rules."""
-    best, other = 0.0, 0.0
-    for n in range(16):
-        best += _KRONROD[n] * slopes[n]
-        other += _GAUSS[n] * slopes[n]
-    return best, other
-
-
-@_free
-def _total(values):
-    """Add up."""
-    total = 0.0
-    for n in range(16):
-        total += values[n]
-    return total
-
-
-@_jit
-def _divide_all(law, source, gap, way, work):
-    """Solve the load line at all points of a panel, as `_divide` does."""
-    s, volts, falls, left = source / law.v0, work[1], work[2], work[3]
-    half = 0.5 * law.ohm * law.i0 / law.v0
-    for n in range(16):
-        falls[n] = (gap + way * _WAYS[n]) * law.per_g0
-        volts[n] = _guess(s, 2.0 * half * _exp(-falls[n]))
-    for _ in range(100):
-        for n in range(16):
-            up, down = half * _exp(volts[n] - falls[n]), half * _exp(-volts[n] - falls[n])
-            miss, even = s - volts[n] - (up - down), 1.0 + up + down
-            change = miss / (even + 0.5 * (up - down) * miss / even)
-            volts[n] += change
-            left[n] = abs(change)
-        if not _total(left) > 1e-3 * s:
-            break
-    for n in range(16):
-        volts[n] *= law.v0
-
-
-@_jit
+@fused
 def _settle(law, leg, gap, work):
     """Move a cell that is above its onset under a steady source, by panels as long as they can be.
 
@@ -497,7 +330,7 @@ def _settle(law, leg, gap, work):
         reach = abs(goal - gap)
         size = min(size, reach)
         middle = gap + 0.5 * leg.toward * size
-        limited = law.limit < math.inf and _load_line(law, middle, source)[2]
+        limited = law.limit < math.inf and load_line(law, middle, source)[2]
         spent, error = _panel(law, leg.gamma0, source, gap, leg.toward * size, limited, work)
         if size == reach and goal == bound and spent + 10.0 * error <= left:
             return bound
@@ -517,7 +350,7 @@ def _settle(law, leg, gap, work):
     return gap
 
 
-@_jit
+@fused
 def _land(law, leg, gap, size, left, limited, work):
     """Find the way (m) after which a time is spent, less than that of a panel just taken.
 
@@ -527,15 +360,15 @@ def _land(law, leg, gap, size, left, limited, work):
     slopes = work[0]
     low, high, way, spent = 0.0, size, 0.0, 0.0
     for n in range(15):
-        way = size * _WAYS[n]
-        spent += size * _KRONROD[n] * slopes[n]
+        way = size * WAYS[n]
+        spent += size * KRONROD[n] * slopes[n]
         if spent > left:
             break
     for _ in range(100):
         spent, _ = _panel(law, leg.gamma0, leg.start, gap, leg.toward * way, limited, work)
         late = spent - left
         low, high = (way, high) if late < 0.0 else (low, way)
-        bend = math.log(slopes[14] / slopes[15]) / ((_WAYS[15] - _WAYS[14]) * way)
+        bend = math.log(slopes[14] / slopes[15]) / ((WAYS[15] - WAYS[14]) * way)
         more = -late / slopes[15]
         if abs(bend * more) > 1e-6:
             more = -math.log(max(1.0 - bend * more, 1e-9)) / bend
@@ -549,7 +382,7 @@ def _land(law, leg, gap, size, left, limited, work):
     return way
 
 
-@_jit
+@fused
 def _runge_kutta(law, leg, spot, lead, size):
     """Take one step of Dormand and Prince's pair 5(4), doi 10.1016/0771-050X(80)90013-3."""
     a = size * _slope_of(spot.speed, lead)
@@ -573,7 +406,7 @@ def _runge_kutta(law, leg, spot, lead, size):
     return end, error * (lead + end.speed)
 
 
-@_jit
+@fused
 def _plan(leg, spot, reach, stride):
     """Choose the lead and the size of the next step, and say how much room there is for it."""
     left = leg.duration - spot.time
@@ -585,7 +418,7 @@ def _plan(leg, spot, reach, stride):
     return lead, stride / spot.along_gap, math.inf
 
 
-@_jit
+@fused
 def _gauge(law, leg, spot, at_limit):
     """Compute how far the source is above the onset, or above where it holds its limit (V)."""
     gap = min(max(spot.gap, law.gap_min), law.gap_max)
@@ -596,7 +429,7 @@ def _gauge(law, leg, spot, at_limit):
     return source - law.ohm * law.limit - law.v0 * math.asinh(law.limit / scale)
 
 
-@_jit
+@fused
 def _meet(law, leg, spot, end, lead, size, at_limit):
     """Find where in a step, from spot to end, the gauge changes its sign (Illinois).
 
@@ -638,7 +471,7 @@ def _meet(law, leg, spot, end, lead, size, at_limit):
     return end, error, size
 
 
-@_jit
+@fused
 def _advance(law, leg, spot, bound, stride):
     """Take one step that keeps to the tolerance, the end of the leg, the bound and the limit.
 
@@ -686,7 +519,7 @@ def _advance(law, leg, spot, bound, stride):
     return end, lead, size, stride
 
 
-@_jit
+@fused
 def _kink(law, leg):
     """Find the gap at which a steady source begins or ceases to hold its limit; < 0: none."""
     y = (leg.start - law.ohm * law.limit) / law.v0
@@ -696,7 +529,7 @@ def _kink(law, leg):
     return (log_sinh + math.log(law.i0 / law.limit)) / law.per_g0
 
 
-@_jit
+@fused
 def _move(law, leg, gap, time):
     """Move a cell whose source, a ramp, is at or above its onset.
 
@@ -721,7 +554,7 @@ def _move(law, leg, gap, time):
     return spot.gap, spot.time, False
 
 
-@_jit
+@fused
 def _slide(law, leg, gap, time, stuck):
     """Let a cell at its onset follow a rising ramp, up to where that gets too fast for it.
 
@@ -753,7 +586,7 @@ def _slide(law, leg, gap, time, stuck):
     return goal, leg.duration
 
 
-@_jit
+@fused
 def _drive(law, leg, gap, work):
     """Take one cell through one leg and return its gap."""
     top = max(leg.start, leg.stop)
@@ -786,7 +619,7 @@ def _drive(law, leg, gap, work):
     return gap
 
 
-@_jit
+@fused
 def _side(law, gap, work, start, stop, duration):
     """Take one cell through a piece of a segment that stays on one side of 0 V."""
     if start + stop > 0.0:
@@ -800,7 +633,7 @@ def _side(law, gap, work, start, stop, duration):
     return _drive(law, Leg(gamma0, toward, bound, start, stop, duration, ramp), gap, work)
 
 
-@_jit
+@fused
 def _segment(law, gap, work, start, stop, duration):
     """Take one cell through one linear segment and return its gap."""
     if start * stop >= 0.0:
@@ -810,15 +643,15 @@ def _segment(law, gap, work, start, stop, duration):
     return _side(law, gap, work, 0.0, stop, duration - first)
 
 
-@_jit
+@fused
 def _sigma(law, gap, source):
     """Compute the diffusion of the gap at the cell's temperature, m/sqrt(s)."""
-    voltage, current, _ = _load_line(law, gap, abs(source))
+    voltage, current, _ = load_line(law, gap, abs(source))
     kelvin = law.t_ini + law.rth * voltage * current
     return law.diffusion / (1.0 + math.exp(min((law.t_crit - kelvin) / law.t_smth, 700.0)))
 
 
-@_jit
+@fused
 def _fold(law, gap):
     """Reflect a gap at its bounds: what clipping comes to when the steps get ever smaller."""
     width = law.gap_max - law.gap_min
@@ -828,15 +661,15 @@ def _fold(law, gap):
     return law.gap_min + min(place, 2.0 * width - place)
 
 
-@_jit
+@fused
 def _quiet(law, top):
     """Tell whether no gap moves up to a voltage, nor warms by a kelvin (0.1 % of its noise)."""
     if law.floor <= top * max(law.gamma_set, law.gamma_reset):
         return top == 0.0
-    return law.rth * top * _current(law, law.gap_min, top) < 1.0
+    return law.rth * top * current_at(law, law.gap_min, top) < 1.0
 
 
-@_jit
+@fused
 def _noisy_segment(law, gap, work, key, drawn, start, stop, duration):
     """Take one cell through a segment in parts, each a drift and a kick (Lie splitting).
 
@@ -861,15 +694,7 @@ def _noisy_segment(law, gap, work, key, drawn, start, stop, duration):
     return gap, drawn
 
 
-@_jit
-def _leads(start, stop, top):
-    """Tell whether a segment leads up to a voltage, from its side of 0 V and from below."""
-    if top > 0.0:
-        return min(start, stop) >= 0.0 and max(start, stop) <= top
-    return max(start, stop) <= 0.0 and min(start, stop) >= top
-
-
-@_jit
+@fused
 def _foresee(law, gap, top, duration, work):
     """Find where a steady source surely ends a cell's motion, if it does, else give the gap.
 
@@ -917,13 +742,14 @@ def walk(
             for _ in range(repeats):
                 for s in range(first, last):
                     a, b, duration = start_v[s, column], stop_v[s, column], duration_s[s, column]
-                    if foresees and not measured[s] and s + 1 < last and a != b:
-                        top = start_v[s + 1, column]
-                        if top == stop_v[s + 1, column] and _leads(a, b, top):
-                            then = _foresee(law, gap, top, duration_s[s + 1, column], work)
-                            if then != gap:
-                                gap = then
-                                continue
+                    top = math.nan
+                    if foresees:
+                        top = top_after(start_v, stop_v, measured, s, last, column)
+                    if not math.isnan(top):
+                        then = _foresee(law, gap, top, duration_s[s + 1, column], work)
+                        if then != gap:
+                            gap = then
+                            continue
                     if law.diffusion > 0.0:
                         gap, count = _noisy_segment(
                             law, gap, work, keys[cell], count, a, b, duration
@@ -931,7 +757,7 @@ def walk(
                     else:
                         gap = _segment(law, gap, work, a, b, duration)
                     if measured[s]:
-                        voltage, current, held = _load_line(law, gap, abs(b))
+                        voltage, current, held = load_line(law, gap, abs(b))
                         voltage_v[reading, k] = math.copysign(voltage, b)
                         current_a[reading, k] = math.copysign(current, b)
                         limited[reading, k] = held

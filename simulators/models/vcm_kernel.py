@@ -11,9 +11,9 @@ Vacancy concentrations are in 1e26 per m^3, all else in SI; barriers in eV.
 import math
 
 import numpy as np
-from numba import njit
 
 from hil.draws import uniform
+from hil.simulators.models.compiled import helper
 from hil.simulators.models.streams import HALF_CYCLE
 
 CROSSING_V = 15e-6
@@ -22,10 +22,8 @@ CROSSING_V = 15e-6
 N_MIN, N_MAX, RADIUS, LENGTH = (HALF_CYCLE + np.uint64(i) for i in range(4))
 """Streams of what changes at a half cycle."""
 
-_jit = njit(error_model="numpy", nogil=True)
 
-
-@_jit
+@helper
 def mean_barrier(gamma):
     """Compute sqrt(1 - gamma^2) + gamma asin(gamma), the mean of both barriers over dWa.
 
@@ -39,7 +37,7 @@ def mean_barrier(gamma):
     return math.sqrt(1.0 - square) + gamma * math.asin(gamma)
 
 
-@_jit
+@helper
 def hopping(n, n_plug, field, kelvin, barrier, per_k, gamma_per_field, pull, attempts):
     """Compute the rate dN/dt of the vacancies by ion hopping, without limits of N.
 
@@ -84,7 +82,7 @@ def hopping(n, n_plug, field, kelvin, barrier, per_k, gamma_per_field, pull, att
     return math.copysign(0.5 * (n_plug + n) * attempts * jumps, -field)
 
 
-@_jit
+@helper
 def power_10(x):
     """Compute x^10."""
     square = x * x
@@ -92,7 +90,7 @@ def power_10(x):
     return fourth * fourth * square
 
 
-@_jit
+@helper
 def room(n, n_low, n_high, setting, limits):
     """Compute the factor of dN/dt that keeps N within its bounds.
 
@@ -109,7 +107,7 @@ def room(n, n_low, n_high, setting, limits):
     return 1.0 - power_10(n_low / n) if limits else 1.0
 
 
-@_jit
+@helper
 def reflect(value, low, high):
     """Keep a value within a range: what is beyond an end counts back from there."""
     width = high - low
@@ -119,7 +117,7 @@ def reflect(value, low, high):
     return low + min(place, 2.0 * width - place)
 
 
-@_jit
+@helper
 def walk_on(value, most, low, high, key, stream, count):
     """Take one step of a random walk: ``xi (1 +- most P)``, P uniform in 0 to 1, sign at random.
 
@@ -132,7 +130,7 @@ def walk_on(value, most, low, high, key, stream, count):
     return reflect(value * (1.0 + most * step), low, high)
 
 
-@_jit
+@helper
 def half_cycle(walks, ranges, key, count, n_low, n_high, radius, length):
     """Draw bounds and geometry of the next half cycle (streams HALF_CYCLE + 0 to 3).
 
@@ -160,7 +158,7 @@ def half_cycle(walks, ranges, key, count, n_low, n_high, radius, length):
     )
 
 
-@_jit
+@helper
 def progress(n, n_old, n_goal):
     """Compute how much of the way from n_old to the bound n_goal is done, 0 to 1.
 
@@ -172,7 +170,7 @@ def progress(n, n_old, n_goal):
     return min(max((n - n_old) / way, 0.0), 1.0)
 
 
-@_jit
+@helper
 def between(old, new, n, n_old, n_goal):
     """Compute r or l on its way: ``old + (new - old) (N - Nold)/(Ngoal - Nold)``.
 

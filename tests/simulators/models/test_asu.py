@@ -5,10 +5,8 @@ integrated in time with events at the bounds, and at a bound the temperature alo
 """
 
 import math
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,33 +25,23 @@ from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.asu import StanfordAsu
 from hil.simulators.models.model import Drive, Floats, State, Terminal
+from tests.simulators.models.drives import (
+    Steps,
+    check_cells_apart,
+    play_at,
+    waveform,
+    whole_and_cut,
+)
 
-Steps = list[tuple[float, float]]
-"""Duration (s) and the voltage (V) to which the source goes in it."""
-
-ROOT = Path(__file__).resolve().parents[3]
 INF = math.inf
 HRS_M, LRS_M = 1.7e-9, 0.1e-9
 TAU_S, RTH = 2.3e-10, 2.3e-10 / 3.1825e-16
 
 
-def waveform(
-    points: Steps, ohm: float = 0.0, limit_a: float = INF, start_v: float = 0.0, seen: bool = True
-) -> Drive:
-    durations, stops = np.array(points, float).T.reshape(2, -1, 1).copy()
-    starts = np.concatenate(([[start_v]], stops[:-1]))
-    measured = np.full(len(points), seen)
-    return Drive(durations, starts, stops, measured, np.array([[0, len(points), 1]]), ohm, limit_a)
-
-
 def play(
     drive: Drive, gap_m: ArrayLike, model: StanfordAsu | None = None
 ) -> tuple[Terminal, State]:
-    model = model or StanfordAsu()
-    gaps = np.atleast_1d(gap_m)
-    state = model.initial_state(len(gaps), np.random.default_rng(0))
-    state["gap_m"] = gaps
-    return model.play(state, np.arange(len(gaps)), drive), state
+    return play_at(gap_m, model or StanfordAsu(), drive)
 
 
 def end(drive: Drive, gap_m: float, model: StanfordAsu | None = None) -> tuple[float, float]:
@@ -314,10 +302,7 @@ def test_a_segment_may_be_cut(
     share: float,
 ) -> None:
     """The gap changes by a few tolerances, times what a runaway makes of it."""
-    cut_v = start_v + share * (stop_v - start_v)
-    whole = waveform([(duration, stop_v)], ohm, limit_a, start_v=start_v)
-    cut = [(share * duration, cut_v), ((1 - share) * duration, stop_v)]
-    parts = waveform(cut, ohm, limit_a, start_v=start_v)
+    whole, parts = whole_and_cut(duration, start_v, stop_v, share, ohm, limit_a)
     (one, warm), (two, _) = (end(drive, gap_m) for drive in (whole, parts))
     voltage = across(one * 1e9, stop_v, ohm, limit_a)
     growth = abs(rates(one * 1e9, warm, voltage)[0]) * 1e-9 * duration / 1e-10
@@ -329,14 +314,7 @@ def test_a_segment_may_be_cut(
 def test_cells_do_not_know_of_each_other(
     gap_m: list[float], steps: Steps, ohm: float, limit_a: float, random: Random
 ) -> None:
-    drive, model = waveform(steps, ohm, limit_a), StanfordAsu()
-    together, state = play(drive, gap_m)
-    apart = model.initial_state(len(gap_m), np.random.default_rng(0))
-    apart["gap_m"] = gap_m
-    for cell in random.sample(range(len(gap_m)), len(gap_m)):
-        alone = model.play(apart, np.array([cell]), drive)
-        np.testing.assert_array_equal(alone.current_a[:, 0], together.current_a[:, cell])
-    assert apart.tobytes() == state.tobytes()
+    check_cells_apart(gap_m, StanfordAsu(), waveform(steps, ohm, limit_a), random)
 
 
 @given(st.sampled_from([LRS_M, 0.5e-9, HRS_M]), st.floats(0, 1e3), st.floats(-0.3, 0.3))
@@ -389,38 +367,7 @@ def test_the_lab_set_loads_and_switches() -> None:
     assert set_s > 30 * reset_s
 
 
-# ---- other machines ---------------------------------------------------------------------------
-
-SCRIPT = """
-import numpy as np
-from hil.simulators.models.asu import StanfordAsu
-for ohm, limit in ((0.0, np.inf), (50.0, np.inf), (50.0, 1e-4)):
-    model = StanfordAsu()
-    state = model.initial_state(2, np.random.default_rng(3))
-    for stop in (2.25, -1.4):
-        model.advance(state, 0.0, stop, 1e-7, ohm, limit)
-        model.advance(state, stop, stop, [3e-7, 2e-8], ohm, limit)
-        model.advance(state, stop, 0.0, 1e-7, ohm, limit)
-        print(*state["gap_m"].tolist(), *state["temperature_k"].tolist())
-"""
-
-
-def run_script(**environment: str) -> Floats:
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return np.array(run.stdout.split(), float)
-
-
-def test_the_kernel_runs_as_plain_python() -> None:
-    plain, compiled = run_script(NUMBA_DISABLE_JIT="1"), run_script()
-    assert len(plain) == 24
-    np.testing.assert_allclose(plain, compiled, rtol=1e-8)
+# ---- a circuit simulator ----------------------------------------------------------------------
 
 
 NETLIST = """* Stanford-ASU: gap in nm on a capacitor of 1 F, temperature in K on one of tau

@@ -5,9 +5,6 @@ written here once more, with LSODA.
 """
 
 import math
-import os
-import subprocess
-import sys
 import tomllib
 from itertools import pairwise
 from pathlib import Path
@@ -24,20 +21,13 @@ from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.data_driven import DataDriven
 from hil.simulators.models.files import shipped_model_files
-from hil.simulators.models.model import Device, Drive, State, Terminal
+from hil.simulators.models.model import Device, Drive, Terminal
 from hil.testing.device_contract import DeviceContract, Pulse
+from tests.simulators.models.drives import cells_at
 
-ROOT = Path(__file__).resolve().parents[3]
 INF = math.inf
 STEPS = np.loadtxt(Path(__file__).parent / "data/data_driven_steps.csv", delimiter=",", skiprows=1)
 """The closed solution in exact arithmetic: voltage, resistance before, duration, after."""
-
-
-def cells_at(resistance_ohm: Any, model: DataDriven) -> State:
-    resistances = np.atleast_1d(np.asarray(resistance_ohm, float))
-    state = model.initial_state(len(resistances), np.random.default_rng(0))
-    state["resistance_ohm"] = resistances
-    return state
 
 
 def after(
@@ -350,38 +340,6 @@ def one_segment(
 ) -> Drive:
     lasting, begin, end = (np.full((1, 1), x) for x in (duration_s, start_v, stop_v))
     return Drive(lasting, begin, end, np.ones(1, bool), np.array([[0, 1, 1]]), ohm, limit_a)
-
-
-SCRIPT = """
-import numpy as np
-from hil.simulators.models.data_driven import DataDriven
-model = DataDriven()
-state = model.initial_state(1, np.random.default_rng(0))
-for a, b, t, ohm, limit in (
-    (0, -4, 1e-2, 1e5, np.inf), (-2, 2, 1e-3, 1e3, np.inf), (2, 2, 1e-4, 0, 5e-3),
-    (-3, -3, 1e-4, 0, np.inf), (2, -4, 1e-3, 500, 1e-3),
-):
-    model.advance(state, a, b, t, ohm, limit)
-    print(repr(float(state["resistance_ohm"][0])))
-"""
-
-
-def run_script(**environment: str) -> list[float]:
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [float(line) for line in run.stdout.split()]
-
-
-def test_the_kernel_runs_as_plain_python() -> None:
-    plain, compiled = run_script(NUMBA_DISABLE_JIT="1"), run_script()
-    assert len(set(plain)) == 5
-    np.testing.assert_allclose(plain, compiled, rtol=1e-12)
 
 
 # ---- parameters and model files -----------------------------------------------------------------

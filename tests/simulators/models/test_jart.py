@@ -6,9 +6,6 @@ model.
 """
 
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,14 +22,18 @@ from hil.errors import ConfigError
 from hil.simulators.models.files import get_model
 from hil.simulators.models.jart import VACANCY_HZ, VACANCY_ODDS, Jart
 from hil.simulators.models.jart_kernel import Cell, _leg, _rate, _slope, tick_hz
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.model import Device, Drive, State, Terminal
 from hil.testing.device_contract import DeviceContract, Pulse
 from tests.simulators.models import jart_reference
+from tests.simulators.models.drives import (
+    Steps,
+    cells_at,
+    check_cells_apart,
+    play_at,
+    waveform,
+    whole_and_cut,
+)
 
-Steps = list[tuple[float, float]]
-"""Duration (s) and the voltage (V) to which the source goes in it."""
-
-ROOT = Path(__file__).resolve().parents[3]
 DATA = Path(__file__).parent / "data"
 INF = math.inf
 N = "n_disc_1e26_per_m3"
@@ -40,34 +41,8 @@ TRIANGLE = [(1.5, -1.5), (1.5, 0.0), (1.5, 1.5), (1.5, 0.0)]
 GUIDE, DEFAULT = 1e7, 15.72e6
 
 
-def waveform(
-    points: Steps,
-    ohm: float = 0.0,
-    limit_a: float = INF,
-    repeats: int = 1,
-    start_v: float = 0.0,
-    begin_s: float = 0.0,
-) -> Drive:
-    """Go from start_v through (duration, voltage) points; all are measured."""
-    durations, stops = np.array(points, float).T.reshape(2, -1, 1).copy()
-    starts = np.concatenate(([[start_v]], stops[:-1]))
-    units = np.array([[0, len(points), repeats]])
-    measured = np.ones(len(points), bool)
-    return Drive(durations, starts, stops, measured, units, ohm, limit_a, begin_s)
-
-
-def cells_at(n: ArrayLike, model: Jart) -> State:
-    ns = np.atleast_1d(n)
-    state = model.initial_state(len(ns), np.random.default_rng(0))
-    state[N] = ns
-    return state
-
-
 def play(drive: Drive, n: ArrayLike, model: Jart | None = None) -> tuple[Terminal, State]:
-    """Play one cell, or one for each N: terminal and state."""
-    model = model or Jart()
-    state = cells_at(n, model)
-    return model.play(state, np.arange(len(state)), drive), state
+    return play_at(n, model or Jart(), drive)
 
 
 def n_after(
@@ -382,10 +357,7 @@ def test_a_segment_may_be_cut(
     share: float,
 ) -> None:
     """It changes ln N by the tolerance, or what a shift in voltage of 1 uV does."""
-    cut_v = start_v + share * (stop_v - start_v)
-    whole = waveform([(duration, stop_v)], ohm, limit_a, start_v=start_v)
-    cut = [(share * duration, cut_v), ((1 - share) * duration, stop_v)]
-    parts = waveform(cut, ohm, limit_a, start_v=start_v)
+    whole, parts = whole_and_cut(duration, start_v, stop_v, share, ohm, limit_a)
     shifted = waveform([(duration, stop_v + 1e-6)], ohm, limit_a, start_v=start_v + 1e-6)
     back = waveform([(duration, stop_v - 1e-6)], ohm, limit_a, start_v=start_v - 1e-6)
     one, two, three, four = (
@@ -400,12 +372,7 @@ def test_cells_do_not_know_of_each_other(
     ns: list[float], steps: Steps, ohm: float, limit_a: float, random: Random
 ) -> None:
     drive, model = waveform(steps, ohm, limit_a), Jart(walk_r=0.1, walk_n_min=0.9, rtn=True)
-    together, state = play(drive, ns, model)
-    apart = cells_at(ns, model)
-    for cell in random.sample(range(len(ns)), len(ns)):
-        alone = model.play(apart, np.array([cell]), drive)
-        np.testing.assert_array_equal(alone.current_a[:, 0], together.current_a[:, cell])
-    assert apart.tobytes() == state.tobytes()
+    check_cells_apart(ns, model, drive, random)
 
 
 @given(levels, st.floats(0, 1e6))
@@ -620,7 +587,7 @@ def test_vacancy_machine_has_its_steady_state() -> None:
     shares = np.linalg.matrix_power(matrix, 1000)[0]
     model = Jart(rtn=True)
     state = cells_at(np.full(20_000, 1.0), model)
-    model.play(state, np.arange(20_000), waveform([(1.0, 0.0)], begin_s=1e4))
+    model.play(state, np.arange(20_000), waveform([(1.0, 0.0)], start_s=1e4))
     told = np.array([np.mean(state["vacancies"] == place) for place in range(-2, 3)])
     assert np.all(np.abs(told - shares) < 4 * np.sqrt(shares * (1 - shares) / 20_000))
 
@@ -630,7 +597,7 @@ def test_a_wait_is_the_same_whole_or_in_parts() -> None:
     whole, parts = (cells_at(np.full(cells, 1.0), model) for _ in range(2))
     model.play(whole, np.arange(cells), waveform([(3.0, 0.0)]))
     for k in range(6):
-        model.play(parts, np.arange(cells), waveform([(0.5, 0.0)], begin_s=0.5 * k))
+        model.play(parts, np.arange(cells), waveform([(0.5, 0.0)], start_s=0.5 * k))
     for column in ("vacancies", "ticks", N):
         np.testing.assert_allclose(whole[column], parts[column], rtol=1e-12)
     told_hz = np.array([tick_hz(key, *VACANCY_HZ) for key in whole["key"]])
@@ -643,7 +610,7 @@ def test_vacancies_change_the_reading() -> None:
     """One more or less is 1/(A l) in N, ten times the HRS's share in conductance."""
     model = Jart(rtn=True)
     state = cells_at(np.full(400, 0.02), model)
-    drive = waveform([(1e-3, 0.1), (0.5, 0.1), (1e-3, 0.0)], begin_s=0.0)
+    drive = waveform([(1e-3, 0.1), (0.5, 0.1), (1e-3, 0.0)], start_s=0.0)
     model.play(state, np.arange(400), drive)
     one = 1 / (math.pi * 45e-9**2 * 0.4e-9 * 1e26)
     np.testing.assert_allclose(state[N], 0.02 + one * state["vacancies"], rtol=1e-6)
@@ -708,38 +675,3 @@ def test_a_fresh_cell_is_in_hrs_unless_told_otherwise() -> None:
     assert (low[0], high[0]) == (0.008, 20.0)
     assert not Jart().ages
     assert Jart(rtn=True).ages
-
-
-# ---- other machines ---------------------------------------------------------------------------
-
-SCRIPT = """
-import numpy as np
-from hil.simulators.models.jart import Jart
-for ohm, limit in ((0.0, np.inf), (500.0, np.inf), (50.0, 2e-4)):
-    for most in (0.0, 0.1):
-        model = Jart(walk_r=most, walk_n_min=most, rtn=most > 0, tolerance=1e-5)
-        state = model.initial_state(2, np.random.default_rng(3))
-        for stop in (-0.95, 1.4):
-            model.advance(state, 0.0, stop, 1e-7, ohm, limit)
-            model.advance(state, stop, stop, [3e-7, 5e-8], ohm, limit)
-            model.advance(state, stop, 0.0, 1e-7, ohm, limit)
-            print(*state["n_disc_1e26_per_m3"].tolist(), *model.current_a(state, 0.1))
-"""
-
-
-def run_script(**environment: str) -> Floats:
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return np.array(run.stdout.split(), float)
-
-
-def test_the_kernel_runs_as_plain_python() -> None:
-    plain, compiled = run_script(NUMBA_DISABLE_JIT="1"), run_script()
-    assert len(plain) == 48
-    np.testing.assert_allclose(plain, compiled, rtol=1e-7)

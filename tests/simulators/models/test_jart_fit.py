@@ -1,10 +1,6 @@
 """JART with the fitted current against its formulas, written here again, and SciPy's LSODA."""
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -24,11 +20,15 @@ from hil.simulators.models import jart_fit_kernel as kernel
 from hil.simulators.models.jart_fit import JartFit
 from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
 from hil.testing.device_contract import DeviceContract, Pulse
+from tests.simulators.models.drives import (
+    Steps,
+    cells_at,
+    check_cells_apart,
+    play_at,
+    waveform,
+    whole_and_cut,
+)
 
-Steps = list[tuple[float, float]]
-"""Duration (s) and the voltage (V) to which the source goes in it."""
-
-ROOT = Path(__file__).resolve().parents[3]
 INF = math.inf
 N = "n_disc_1e26_per_m3"
 SET_V, RESET_V, READ_V = -0.342, 0.7065, 0.2
@@ -36,28 +36,8 @@ LOW, HIGH = 0.06, 1.9897452127440087
 """The paper's voltages, and its window of N."""
 
 
-def waveform(
-    points: Steps, ohm: float = 0.0, limit_a: float = INF, repeats: int = 1, start_v: float = 0.0
-) -> Drive:
-    """Go from start_v through (duration, voltage) points; all are measured."""
-    durations, stops = np.array(points, float).T.reshape(2, -1, 1).copy()
-    starts = np.concatenate(([[start_v]], stops[:-1]))
-    units = np.array([[0, len(points), repeats]])
-    return Drive(durations, starts, stops, np.ones(len(points), bool), units, ohm, limit_a)
-
-
-def cells_at(n: ArrayLike, model: JartFit) -> State:
-    n = np.atleast_1d(n)
-    state = model.initial_state(len(n), np.random.default_rng(0))
-    state[N] = n
-    return state
-
-
 def play(drive: Drive, n: ArrayLike, model: JartFit | None = None) -> tuple[Terminal, State]:
-    """Play one cell for each N: terminal and state."""
-    model = model or JartFit()
-    state = cells_at(n, model)
-    return model.play(state, np.arange(len(state)), drive), state
+    return play_at(n, model or JartFit(), drive)
 
 
 def n_after(
@@ -385,12 +365,8 @@ def test_a_segment_may_be_cut(
     share: float,
 ) -> None:
     """ln N changes by a little of its way, more where a runaway is under way."""
-    cut_v = start_v + share * (stop_v - start_v)
-    cut = [(share * duration, cut_v), ((1 - share) * duration, stop_v)]
-    one, two = (
-        n_after(steps, n, ohm=ohm, limit_a=limit_a, start_v=start_v)
-        for steps in ([(duration, stop_v)], cut)
-    )
+    drives = whole_and_cut(duration, start_v, stop_v, share, ohm, limit_a)
+    one, two = (float(play(drive, n)[1][N][0]) for drive in drives)
     assert abs(math.log(one / two)) <= 1e-3 * max(abs(math.log(one / n)), 1e-3)
 
 
@@ -398,13 +374,7 @@ def test_a_segment_may_be_cut(
 def test_cells_do_not_know_of_each_other(
     n: list[float], steps: Steps, ohm: float, random: Random
 ) -> None:
-    drive = waveform(steps, ohm, 5e-4)
-    together, state = play(drive, n, NOISY)
-    apart = cells_at(n, NOISY)
-    for cell in random.sample(range(len(n)), len(n)):
-        alone = NOISY.play(apart, np.array([cell]), drive)
-        np.testing.assert_array_equal(alone.current_a[:, 0], together.current_a[:, cell])
-    assert apart.tobytes() == state.tobytes()
+    check_cells_apart(n, NOISY, waveform(steps, ohm, 5e-4), random)
 
 
 @given(amounts, st.floats(0, 1e6))
@@ -582,14 +552,14 @@ def test_published_ranges() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_min": 21.0}, "n_min 21 is not below n_max 20"),
-        ({"l_m": 4e-9}, "l_m 4e-09 m is not below lcell_m"),
+        ({"n_min": 21.0}, "n_min is 21 .*at most n_max"),
+        ({"l_m": 4e-9}, "l_m is 4e-09 m; it must be at most lcell_m"),
         ({"constants": "2021"}, "constants is '2021'"),
         ({"walk_within": "device"}, "walk_within is 'device'"),
         ({"r_range": (50e-9, 40e-9)}, "r_range is 5e-08 to 4e-08"),
         ({"n_min_range": (0.004, INF)}, "n_min_range"),
         ({"n_min_range": (0.004, 19.0)}, "n_min_range ends at 19"),
-        ({"r_m": 60e-9, "walk_r": 0.1}, "r is 6e-08, outside r_range"),
+        ({"r_m": 60e-9, "walk_r": 0.1}, "r is 6e-08, outside its r_range"),
     ],
 )
 def test_parameters_that_do_not_go_together(parameters: dict[str, Any], message: str) -> None:
@@ -600,40 +570,3 @@ def test_parameters_that_do_not_go_together(parameters: dict[str, Any], message:
 def test_walks_are_below_1() -> None:
     with pytest.raises(msgspec.ValidationError, match="walk_r"):
         msgspec.convert({"walk_r": 1.0}, JartFit)
-
-
-# ---- other machines ---------------------------------------------------------------------------
-
-SCRIPT = """
-import numpy as np
-from hil.simulators.models.jart_fit import JartFit
-walks = dict(walk_n_min=0.9, walk_n_max=0.1, walk_r=0.1, walk_l=0.1, jitter_r=0.01)
-for ohm, limit in ((0.0, np.inf), (500.0, 2e-4)):
-    for noise in ({}, walks, {**walks, "noise_step_s": 5e-8}):
-        model = JartFit(**noise)
-        state = model.initial_state(2, np.random.default_rng(3))
-        state["n_disc_1e26_per_m3"] = [0.1, 1.0]
-        for stop in (-0.5, 0.9):
-            model.advance(state, 0.0, stop, 1e-7, ohm, limit)
-            model.advance(state, stop, stop, [3e-7, 5e-8], ohm, limit)
-            model.advance(state, stop, 0.0, 1e-7, ohm, limit)
-            print(*state["n_disc_1e26_per_m3"].tolist(), *model.rate(state, stop).tolist())
-"""
-
-
-def run_script(**environment: str) -> Floats:
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return np.array(run.stdout.split(), float)
-
-
-def test_the_kernel_runs_as_plain_python() -> None:
-    plain, compiled = run_script(NUMBA_DISABLE_JIT="1"), run_script()
-    assert len(plain) == 48
-    np.testing.assert_allclose(plain, compiled, rtol=1e-9)

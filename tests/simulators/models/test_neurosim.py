@@ -1,10 +1,6 @@
 """NeuroSim's Real Device against the figures of its list and its own way of writing."""
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +15,6 @@ from hil.simulators.models.model import Device, Drive, State
 from hil.simulators.models.neurosim import NeuroSim, a_norm
 from hil.testing.device_contract import DeviceContract, Pulse
 
-ROOT = Path(__file__).resolve().parents[3]
 LOW_S, HIGH_S = 3.0769e-9, 3.8462e-8
 
 
@@ -208,36 +203,6 @@ def test_bad_parameters_are_refused(parameters: dict[str, Any], words: str) -> N
 def test_an_unknown_parameter_is_refused() -> None:
     with pytest.raises(ConfigError, match="did you mean 'nl_ltp'"):
         get_model("neurosim", nl_lpt=1.0)
-
-
-SCRIPT = """
-import numpy as np
-from hil.simulators.models.neurosim import NeuroSim
-model = NeuroSim()
-state = model.initial_state(3, np.random.default_rng(1))
-for v in (3.2, -2.8):
-    for a, b, t in ((0, v, 1e-6), (v, v, 3e-4), (v, 0, 1e-6)):
-        model.advance(state, a, b, t)
-model.write(state, np.arange(3), 5)
-print(*state["conductance_s"].tolist())
-"""
-
-
-def test_the_kernel_runs_as_plain_python() -> None:
-    def run(**environment: str) -> list[float]:
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return [float(x) for x in done.stdout.split()]
-
-    plain = run(NUMBA_DISABLE_JIT="1")
-    assert len(set(plain)) == 3
-    np.testing.assert_allclose(plain, run(), rtol=1e-12)
 
 
 def test_the_target_device_of_the_modeling_bias_paper_has_its_mean_steps() -> None:

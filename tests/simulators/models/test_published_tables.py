@@ -1,9 +1,6 @@
 """Published three-file tables: reading them, and steps drawn from their probabilities."""
 
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,6 @@ from hil.simulators.models.model import Floats
 from hil.simulators.models.published_tables import inlined, read_published
 from tests.tiox_published import AT_US, PUBLISHED_US
 
-ROOT = Path(__file__).resolve().parents[3]
 G_S = np.linspace(5e-6, 30e-6, 26)
 STEP_S = np.linspace(-30e-6, 30e-6, 241)
 
@@ -246,35 +242,3 @@ def test_bad_tables_are_refused(changes: dict[str, Any], words: str) -> None:
     tabled([table])
     with pytest.raises(ConfigError, match=words):
         tabled([{**table, **changes}])
-
-
-SCRIPT = """
-import numpy as np
-from hil.simulators.models.jump_table import JumpTable, Table
-table = Table(
-    voltage_v=1.0, conductance_s=(1e-6, 2e-6, 4e-6), step_s=(-1e-6, 0.0, 1e-6),
-    cdf=((0.1, 0.2, 0.9), (0.0, 0.2, 1.0), (0.4, 0.6, 0.6)),
-)
-model = JumpTable(tables=(table,), low_s=1e-7, high_s=9e-6, pulse_high_s=5e-7)
-state = model.initial_state(20, np.random.default_rng(1))
-for a, b, t in ((0, 1, 1e-7), (1, 1, 5e-7), (1, 0, 1e-7)) * 3:
-    model.advance(state, a, b, t)
-print(*state["conductance_s"].tolist())
-"""
-
-
-def test_the_kernel_runs_as_plain_python() -> None:
-    def run(**environment: str) -> list[float]:
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return [float(x) for x in done.stdout.split()]
-
-    plain = run(NUMBA_DISABLE_JIT="1")
-    assert len(set(plain)) == 20
-    np.testing.assert_allclose(plain, run(), rtol=1e-12)

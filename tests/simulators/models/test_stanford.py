@@ -7,10 +7,8 @@ follows the root of the threshold condition.
 
 import dataclasses
 import math
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -29,11 +27,14 @@ from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.model import Drive, Floats, State, Terminal
 from hil.simulators.models.stanford import Stanford
+from tests.simulators.models.drives import (
+    Steps,
+    check_cells_apart,
+    play_at,
+    waveform,
+    whole_and_cut,
+)
 
-Steps = list[tuple[float, float]]
-"""Duration (s) and the voltage (V) to which the source goes in it."""
-
-ROOT = Path(__file__).resolve().parents[3]
 INF = math.inf
 HRS_M, LRS_M = 1.7e-9, 0.2e-9
 SET_V = 1.4e9 * 12e-9 / (16 - 0.8 * 1.7**3)
@@ -86,27 +87,8 @@ SWEEP = [
 ]
 
 
-def waveform(
-    points: Steps,
-    ohm: float = 0.0,
-    limit_a: float = INF,
-    repeats: int = 1,
-    start_v: float = 0.0,
-) -> Drive:
-    """Go from start_v through (duration, voltage) points; all are measured."""
-    durations, stops = np.array(points, float).T.reshape(2, -1, 1).copy()
-    starts = np.concatenate(([[start_v]], stops[:-1]))
-    units = np.array([[0, len(points), repeats]])
-    return Drive(durations, starts, stops, np.ones(len(points), bool), units, ohm, limit_a)
-
-
 def play(drive: Drive, gap_m: ArrayLike, model: Stanford | None = None) -> tuple[Terminal, State]:
-    """Play one cell, or one for each gap: terminal and state."""
-    model = model or Stanford()
-    gaps = np.atleast_1d(gap_m)
-    state = model.initial_state(len(gaps), np.random.default_rng(0))
-    state["gap_m"] = gaps
-    return model.play(state, np.arange(len(gaps)), drive), state
+    return play_at(gap_m, model or Stanford(), drive)
 
 
 def gap_after(
@@ -492,10 +474,7 @@ def test_a_segment_may_be_cut(
     share: float,
 ) -> None:
     """The gap changes by the tolerance, times what a runaway makes of it."""
-    cut_v = start_v + share * (stop_v - start_v)
-    whole = waveform([(duration, stop_v)], ohm, limit_a, start_v=start_v)
-    cut = [(share * duration, cut_v), ((1 - share) * duration, stop_v)]
-    parts = waveform(cut, ohm, limit_a, start_v=start_v)
+    whole, parts = whole_and_cut(duration, start_v, stop_v, share, ohm, limit_a)
     one, two = (play(drive, gap_m)[1]["gap_m"][0] for drive in (whole, parts))
     growth = speed(one * 1e9, abs(stop_v), ohm, limit_a) * 1e-9 / 3e-4
     assert abs(one - two) <= 1e-13 * max(3, 10 * growth)
@@ -506,14 +485,7 @@ def test_cells_do_not_know_of_each_other(
     gap_m: list[float], steps: Steps, ohm: float, limit_a: float, random: Random
 ) -> None:
     drive, model = waveform(steps, ohm, limit_a), Stanford(delta_gap0_m_per_s=1e-6)
-    together, state = play(drive, gap_m, model)
-    order = random.sample(range(len(gap_m)), len(gap_m))
-    apart = model.initial_state(len(gap_m), np.random.default_rng(0))
-    apart["gap_m"] = gap_m
-    for cell in order:
-        alone = model.play(apart, np.array([cell]), drive)
-        np.testing.assert_array_equal(alone.current_a[:, 0], together.current_a[:, cell])
-    assert apart.tobytes() == state.tobytes()
+    check_cells_apart(gap_m, model, drive, random)
 
 
 @given(gaps, st.floats(0, 1e3), st.floats(-1, 1))
@@ -790,39 +762,7 @@ def test_first_cells_are_the_same_however_many_there_are() -> None:
     assert few.tobytes() == more[:2].tobytes()
 
 
-# ---- other machines ---------------------------------------------------------------------------
-
-SCRIPT = """
-import numpy as np
-from hil.simulators.models.stanford import Stanford
-for ohm, limit in ((0.0, np.inf), (50.0, np.inf), (50.0, 5e-4)):
-    for noise in (0.0, 1e-3):
-        model = Stanford(delta_gap0_m_per_s=noise)
-        state = model.initial_state(2, np.random.default_rng(3))
-        for stop in (1.5, -1.3):
-            model.advance(state, 0.0, stop, 1e-7, ohm, limit)
-            model.advance(state, stop, stop, [3e-7, 5e-8], ohm, limit)
-            model.advance(state, stop, 0.0, 1e-7, ohm, limit)
-            print(*state["gap_m"].tolist())
-"""
-
-
-def run_script(**environment: str) -> Floats:
-    run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return np.array(run.stdout.split(), float)
-
-
-def test_the_kernel_runs_as_plain_python() -> None:
-    plain, compiled = run_script(NUMBA_DISABLE_JIT="1"), run_script()
-    assert len(plain) == 24
-    np.testing.assert_allclose(plain, compiled, rtol=1e-10)
+# ---- a circuit simulator ----------------------------------------------------------------------
 
 
 NETLIST = """* Stanford-PKU v1.0.0, F_min = 0, gap in nm on a capacitor of 1 F

@@ -5,7 +5,7 @@ import pytest
 
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
-from tests.simulators.models.layers.drives import play, steps
+from tests.simulators.models.drives import play, waveform
 
 FORMING = {"form_v": "3V", "pristine_ohm": "1Mohm"}
 
@@ -15,7 +15,9 @@ def test_a_cell_forms_from_its_voltage_on(ohm: float) -> None:
     threshold_v = 3.0 * (1 + ohm / 1e6)
     device = get_model("stanford", forming=FORMING)
     for source_v, formed in ((threshold_v * (1 - 1e-9), False), (threshold_v * (1 + 1e-9), True)):
-        seen, state = play(device, steps([(1e-6, source_v), (1e-6, 0.0), (1e-6, 0.1)], ohm, 1e-3))
+        seen, state = play(
+            device, waveform([(1e-6, source_v), (1e-6, 0.0), (1e-6, 0.1)], ohm, 1e-3)
+        )
         assert (state["form_v"][0] == 0) == formed
         assert (seen.current_a[-1, 0] > 1.5e-7) == formed
 
@@ -23,7 +25,7 @@ def test_a_cell_forms_from_its_voltage_on(ohm: float) -> None:
 def test_on_a_ramp_the_model_goes_on_where_the_cell_formed() -> None:
     seen, state = play(
         get_model("stanford", forming=FORMING),
-        steps([(1e-6, 2.0), (2e-6, 4.0), (1e-6, 4.0), (1e-6, 0.0), (1e-6, 0.1)], 1e3, 1e-4),
+        waveform([(1e-6, 2.0), (2e-6, 4.0), (1e-6, 4.0), (1e-6, 0.0), (1e-6, 0.1)], 1e3, 1e-4),
     )
     began_v = 3.0 * (1 + 1e3 / 1e6)
     model = get_model("stanford")
@@ -41,8 +43,8 @@ def test_on_a_ramp_the_model_goes_on_where_the_cell_formed() -> None:
 def test_repeats_after_forming_are_played_as_often() -> None:
     cycle = [(1e-7, 3.5), (1e-7, 0.0), (1e-7, -2.0), (1e-7, 0.0), (1e-7, 0.1), (1e-7, 0.0)]
     device = get_model("stanford", forming=FORMING)
-    at_once, state = play(device, steps(cycle, 1e4, repeats=3))
-    apart, other = play(device, steps(cycle * 3, 1e4))
+    at_once, state = play(device, waveform(cycle, 1e4, repeats=3))
+    apart, other = play(device, waveform(cycle * 3, 1e4))
     assert (at_once.current_a == apart.current_a).all()
     assert (state == other).all()
 
@@ -51,13 +53,13 @@ def test_repeats_after_forming_are_played_as_often() -> None:
 def test_only_the_polarity_of_the_set_forms(model: str, sign: int) -> None:
     device = get_model(model, forming=FORMING)
     for side in (1, -1):
-        _, state = play(device, steps([(1e-6, side * 3.5), (1e-6, 0.0)], 1e4, 1e-5))
+        _, state = play(device, waveform([(1e-6, side * 3.5), (1e-6, 0.0)], 1e4, 1e-5))
         assert (state["form_v"][0] == 0) == (side == sign)
 
 
 def test_a_compliance_below_the_pristine_current_keeps_a_cell_from_forming() -> None:
     device = get_model("stanford", forming=FORMING)
-    seen, state = play(device, steps([(1e-6, 9.0), (1e-6, 0.0)], limit_a=2.9e-6))
+    seen, state = play(device, waveform([(1e-6, 9.0), (1e-6, 0.0)], limit_a=2.9e-6))
     assert state["form_v"][0] == 3.0
     assert seen.voltage_v[0, 0] == pytest.approx(2.9)
 

@@ -9,7 +9,7 @@ from scipy.signal import welch
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.model import Device, Floats
-from tests.simulators.models.layers.drives import play, steps
+from tests.simulators.models.drives import play, waveform
 
 
 def device(**noise: Any) -> Device:
@@ -18,7 +18,7 @@ def device(**noise: Any) -> Device:
 
 def relative(noise: dict[str, Any], every_s: float, reads: int, cells: int = 1) -> Floats:
     """Read again and again: what the current is off, relatively, (reads, cells)."""
-    seen, _ = play(device(**noise), steps([(every_s, 0.1)], repeats=reads), cells)
+    seen, _ = play(device(**noise), waveform([(every_s, 0.1)], repeats=reads), cells)
     return np.asarray(seen.current_a / 1e-5 - 1)
 
 
@@ -62,11 +62,11 @@ def test_slow_noise_hardly_moves_in_a_short_time_and_forgets_in_a_long_one() -> 
 def test_readings_do_not_depend_on_how_programs_are_cut() -> None:
     noise = {"white": 0.01, "flicker": 0.02, "telegraph": {"step": 0.1, "high_s": 1, "low_s": 1}}
     what = device(**noise)
-    whole, _ = play(what, steps([(0.5, 0.1), (0.3, 0.2)], repeats=3), 2)
+    whole, _ = play(what, waveform([(0.5, 0.1), (0.3, 0.2)], repeats=3), 2)
     state = what.initial_state(2, np.random.default_rng(3))
     parts, start_s = [], 0.0
     for _ in range(3):
-        drive = steps([(0.5, 0.1), (0.3, 0.2)], start_s=start_s)
+        drive = waveform([(0.5, 0.1), (0.3, 0.2)], start_s=start_s)
         parts.append(what.play(state, np.arange(2), drive).current_a)
         start_s += 0.8
     assert np.concatenate(parts) == pytest.approx(whole.current_a, rel=1e-12)
@@ -74,15 +74,15 @@ def test_readings_do_not_depend_on_how_programs_are_cut() -> None:
 
 def test_behind_a_resistance_the_current_follows_the_load_line() -> None:
     what = device(white=0.05)
-    seen, _ = play(what, steps([(1e-6, 1.0)], ohm=30e3), 200)
-    bare, _ = play(what, steps([(1e-6, 1.0)]), 200)
+    seen, _ = play(what, waveform([(1e-6, 1.0)], ohm=30e3), 200)
+    bare, _ = play(what, waveform([(1e-6, 1.0)]), 200)
     own_s = bare.current_a / 1.0
     assert seen.current_a == pytest.approx(1 / (30e3 + 1 / own_s), rel=1e-12)
     assert seen.voltage_v == pytest.approx(1 - 30e3 * seen.current_a, rel=1e-12)
 
 
 def test_at_the_limit_the_voltage_is_noisy() -> None:
-    seen, _ = play(device(white=0.05), steps([(1e-6, 1.0)], limit_a=5e-5), 500)
+    seen, _ = play(device(white=0.05), waveform([(1e-6, 1.0)], limit_a=5e-5), 500)
     assert (seen.current_a == 5e-5).all()
     assert seen.voltage_v.std() == pytest.approx(0.5 * 0.05, rel=0.1)
 

@@ -8,7 +8,7 @@ import pytest
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.model import Device, Floats, State
-from tests.simulators.models.layers.drives import steps
+from tests.simulators.models.drives import waveform
 
 SET = [(1e-7, 2.0), (1e-7, 0.0)]
 
@@ -20,7 +20,7 @@ def device(**settings: Any) -> Device:
 def programmed(what: Device, cells: int = 1) -> State:
     """Make cells that were driven and stand at 10 uS, away from both bounds."""
     state = what.initial_state(cells, np.random.default_rng(9))
-    what.play(state, np.arange(cells), steps(SET))
+    what.play(state, np.arange(cells), waveform(SET))
     what.preset(state, np.arange(cells), 30e-6, 0.1)
     return state
 
@@ -29,7 +29,7 @@ def conductances_s(what: Device, state: State, *waits_s: float) -> Floats:
     """Wait and read, again and again: (waits, cells)."""
     points = [(wait_s, 0.1) for wait_s in waits_s]
     start_s = float(state["seen_s"].max())
-    seen = what.play(state, np.arange(len(state)), steps(points, start_s=start_s))
+    seen = what.play(state, np.arange(len(state)), waveform(points, start_s=start_s))
     return np.asarray(seen.current_a / 0.1)
 
 
@@ -57,7 +57,7 @@ def test_a_pulse_makes_a_cell_young_again() -> None:
     state = programmed(what)
     conductances_s(what, state, 100.0)
     assert state["age_s"][0] == pytest.approx(100.0)
-    what.play(state, np.arange(1), steps(SET, start_s=float(state["seen_s"][0])))
+    what.play(state, np.arange(1), waveform(SET, start_s=float(state["seen_s"][0])))
     assert state["age_s"][0] == pytest.approx(0.0)
 
 
@@ -65,7 +65,7 @@ def test_waiting_between_programs_counts() -> None:
     what = device(drift=0.05)
     state, other = programmed(what), programmed(what)
     inside = conductances_s(what, state, 50.0)[0]
-    later = steps([(1e-9, 0.1)], start_s=float(other["seen_s"][0]) + 50.0)
+    later = waveform([(1e-9, 0.1)], start_s=float(other["seen_s"][0]) + 50.0)
     after = what.play(other, np.arange(1), later).current_a[0] / 0.1
     assert after == pytest.approx(inside, rel=1e-9)
 
@@ -85,7 +85,7 @@ def test_fresh_cells_do_not_relax() -> None:
     what = device(drift=0.5)
     state = what.initial_state(1, np.random.default_rng(1))
     before = what.current_a(state, 0.1)[0] / 0.1
-    seen = what.play(state, np.arange(1), steps([(1.0, 0.1)], start_s=1e4))
+    seen = what.play(state, np.arange(1), waveform([(1.0, 0.1)], start_s=1e4))
     assert seen.current_a[0, 0] / 0.1 == pytest.approx(before, rel=1e-12)
 
 
@@ -94,10 +94,10 @@ def test_programs_may_be_cut_anywhere() -> None:
     points = [*SET, (5e-3, 0.1), (1e-4, 0.1), (1e-2, 0.0), *SET, (3e-3, 0.0), (1e-6, 0.1)]
     whole, parts = programmed(what, 3), programmed(what, 3)
     start_s = float(whole["seen_s"][0])
-    at_once = what.play(whole, np.arange(3), steps(points, 5e4, repeats=2, start_s=start_s))
+    at_once = what.play(whole, np.arange(3), waveform(points, 5e4, repeats=2, start_s=start_s))
     seen = []
     for point, before_v in zip(points * 2, [0.0, *(v for _, v in points * 2)], strict=False):
-        drive = steps([point], 5e4, start_s=start_s)
+        drive = waveform([point], 5e4, start_s=start_s)
         drive.start_v[0, 0] = before_v
         seen.append(what.play(parts, np.arange(3), drive).current_a[0])
         start_s += point[0]
@@ -108,7 +108,7 @@ def test_programs_may_be_cut_anywhere() -> None:
 def test_a_column_each_is_the_same_as_alone() -> None:
     what = device(spread=0.1)
     together = programmed(what, 2)
-    drive = steps([(1e-2, 0.1), (1e-2, 0.1), (1e-3, 0.0), (1e-2, 0.1)])
+    drive = waveform([(1e-2, 0.1), (1e-2, 0.1), (1e-3, 0.0), (1e-2, 0.1)])
     drive = drive.of_columns(np.array([0]))
     wide = type(drive)(
         np.hstack([drive.duration_s, 2 * drive.duration_s]),

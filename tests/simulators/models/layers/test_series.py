@@ -6,15 +6,15 @@ from scipy.optimize import brentq
 
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
-from tests.simulators.models.layers.drives import play, steps
+from tests.simulators.models.drives import play, waveform
 
 SWEEP = [(1e-3, 2.0), (1e-3, 0.0), (1e-3, -2.0), (1e-3, 0.0), (1e-3, 0.2)]
 
 
 @pytest.mark.parametrize("limit_a", [np.inf, 2e-4])
 def test_inside_or_outside_the_same_current_flows(limit_a: float) -> None:
-    plain, state = play(get_model("stanford"), steps(SWEEP, 1050.0, limit_a))
-    inside, moved = play(get_model("stanford", series_ohm="1kohm"), steps(SWEEP, 50.0, limit_a))
+    plain, state = play(get_model("stanford"), waveform(SWEEP, 1050.0, limit_a))
+    inside, moved = play(get_model("stanford", series_ohm="1kohm"), waveform(SWEEP, 50.0, limit_a))
     assert (inside.current_a == plain.current_a).all()
     assert (moved["gap_m"] == state["gap_m"]).all()
     assert inside.voltage_v == pytest.approx(plain.voltage_v + 1e3 * plain.current_a, abs=1e-12)

@@ -5,7 +5,7 @@ import pytest
 
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
-from tests.simulators.models.layers.drives import play, steps
+from tests.simulators.models.drives import play, waveform
 
 STUCK = {"lrs_share": 0.1, "hrs_share": 0.2, "lrs_ohm": "2kohm", "hrs_ohm": "5Mohm"}
 CYCLE = [(1e-6, 2.0), (1e-6, 0.0), (1e-6, -2.0), (1e-6, 0.0), (1e-6, 0.1)]
@@ -20,7 +20,7 @@ def test_the_shares_are_those_that_were_asked_for() -> None:
 
 
 def test_a_stuck_cell_is_a_resistor_and_the_others_are_as_without() -> None:
-    drive = steps(CYCLE, ohm=1e3, limit_a=4e-4)
+    drive = waveform(CYCLE, ohm=1e3, limit_a=4e-4)
     seen, state = play(get_model("stanford", stuck=STUCK), drive, cells=60)
     plain, _ = play(get_model("stanford"), drive, cells=60)
     stuck_s = state["stuck_s"]

@@ -9,7 +9,7 @@ from scipy.stats import kstest, norm, truncnorm
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.model import State
-from tests.simulators.models.layers.drives import play, steps
+from tests.simulators.models.drives import play, waveform
 
 
 def cells(count: int = 20_000, **spreads: Any) -> State:
@@ -45,7 +45,7 @@ def test_parameters_are_drawn_independently_and_each_by_its_name() -> None:
 
 def test_a_cell_behaves_as_a_model_with_its_own_parameters() -> None:
     spreads = {"i0_a": {"sigma_log": 0.3}, "gap_max_m": {"sigma": "50pm"}, "beta": {"sigma": 0.01}}
-    sweep = steps([(1e-3, 2.0), (1e-3, 0.0), (1e-3, -1.3), (1e-3, 0.1)], ohm=1e3)
+    sweep = waveform([(1e-3, 2.0), (1e-3, 0.0), (1e-3, -1.3), (1e-3, 0.1)], ohm=1e3)
     seen, state = play(get_model("stanford", variability=spreads), sweep, cells=5)
     for k in range(5):
         own = {name: float(state[name][k]) for name in spreads}
