@@ -39,9 +39,6 @@ HIGHEST_V = 1e3
 COLUMNS = ("time_s", "voltage_v")
 """What a waveform file must have."""
 
-BOOKKEEPING = ("age_s", "noise_s", "plateau_s", "plateau_v", "relaxed_s", "seen_s")
-"""Columns of a state that only keep count, of a pulse or of time; not told."""
-
 
 class Waveform(NamedTuple):
     """A source's open-circuit voltage, linear between its points.
@@ -86,7 +83,7 @@ class Trace:
     limited : (rows, cells) bool
         Whether the source held its current limit.
     state : dict of str to (rows, cells) float64
-        The columns of the state that are one number a cell, `BOOKKEEPING` apart.
+        The columns of the state, the device's bookkeeping apart.
     """
 
     time_s: Floats
@@ -260,9 +257,7 @@ def _refuse_overflow(trace: Trace) -> None:
 def _empty(device: Device, waveform: Waveform, cells: int) -> Trace:
     """Make a trace to be filled in."""
     dtype = device.state_dtype
-    told = [
-        name for name in dtype.names or () if dtype[name].kind == "f" and name not in BOOKKEEPING
-    ]
+    told = [name for name in dtype.names or () if name not in device.bookkeeping]
     rows = len(waveform.time_s)
     if rows * cells * (2 + len(told)) > LARGEST:
         raise ConfigError(

@@ -113,6 +113,9 @@ class Jart(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, quantity("1", "largest error of one step in ln N", gt=0, le=1e-2)
     ] = 1e-7
 
+    needed_columns: ClassVar[tuple[str, ...]] = (
+        "radius_new_m", "length_new_m", "side", "draws", "vacancy_n_1e26_per_m3", "ticks",
+    )  # fmt: skip
     own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (
         ("n_disc_1e26_per_m3", np.float64),
         ("radius_m", np.float64),

@@ -90,6 +90,10 @@ class JartFit(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
 
+    needed_columns: ClassVar[tuple[str, ...]] = (
+        "radius_old_m", "radius_new_m", "length_old_m", "length_new_m", "n_old_1e26_per_m3",
+        "since_s", "side", "draws",
+    )  # fmt: skip
     own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (
         ("n_disc_1e26_per_m3", np.float64),
         ("radius_m", np.float64),

@@ -183,6 +183,11 @@ class Device(
         """Name of the column that tells HRS from LRS; the current is monotone in it."""
 
     @property
+    @abstractmethod
+    def bookkeeping(self) -> frozenset[str]:
+        """Names of the columns that nobody wants to see: what a state needs to go on."""
+
+    @property
     def ages(self) -> bool:
         """Whether cells change by themselves, so that a drive must say when it begins."""
         return False
@@ -305,6 +310,8 @@ class Model(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `sets_at` says."""
     memory: ClassVar[str]
     """What `memory_column` says."""
+    needed_columns: ClassVar[tuple[str, ...]] = ("draws",)
+    """Which of them only serve to go on, see `bookkeeping`."""
     varies: ClassVar[tuple[str, ...]] = ()
     """Parameters of which each cell may have its own value, see `Model.parameter`."""
 
@@ -317,6 +324,11 @@ class Model(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def sets_at(self) -> int:
         """Sign of the voltage that SETs the device: +1 or -1."""
         return self.set_polarity
+
+    @property
+    def bookkeeping(self) -> frozenset[str]:
+        """The key and the columns that only serve to go on."""
+        return frozenset(("key", *self.needed_columns))
 
     @property
     def memory_column(self) -> str:

@@ -46,6 +46,7 @@ class Pulsed(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, quantity("s", "longest edge beyond quiet_v that still belongs to a pulse", gt=0)
     ] = 200e-9
 
+    needed_columns: ClassVar[tuple[str, ...]] = ("draws", "plateau_v", "plateau_s")
     own_columns: ClassVar[tuple[tuple[str, Any], ...]] = (
         ("conductance_s", np.float64),
         ("plateau_v", np.float64),

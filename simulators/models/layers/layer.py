@@ -21,6 +21,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     own_columns: ClassVar[Columns] = ()
     """Names and types of the columns that the layer adds to a cell's state."""
+    needed_columns: ClassVar[tuple[str, ...]] = ()
+    """Which of them only serve to go on."""
     ages: ClassVar[bool] = False
     """Whether the layer changes a cell with time, so that a drive must say when it begins."""
 
@@ -70,6 +72,11 @@ class Layered(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def memory_column(self) -> str:
         """Name the inner device's memory column."""
         return self.inner.memory_column
+
+    @property
+    def bookkeeping(self) -> frozenset[str]:
+        """Columns that only serve to go on, the inner device's too."""
+        return self.inner.bookkeeping | set(self.layer.needed_columns)
 
     @property
     def ages(self) -> bool:

@@ -47,6 +47,12 @@ class Noise(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
     per_decade: Annotated[int, msgspec.Meta(ge=1, le=4, description="components a decade")] = 1
     telegraph: Telegraph | None = None
 
+    needed_columns: ClassVar[tuple[str, ...]] = (
+        "noise_draws",
+        "noise_s",
+        "flicker",
+        "telegraph",
+    )
     ages: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -44,6 +44,7 @@ class Relaxation(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ("relaxations", np.int64),
     )
     """Age; that up to which the cell has relaxed; when it was driven last; numbers drawn."""
+    needed_columns: ClassVar[tuple[str, ...]] = ("age_s", "relaxed_s", "seen_s", "relaxations")
     ages: ClassVar[bool] = True
 
     def start(self, inner: Device, state: State) -> None:
