@@ -74,9 +74,15 @@ def _from_text(text: str, wanted: Any) -> Any:
         if text.lower() not in ("true", "false"):
             raise ConfigError(f"{text!r} is neither true nor false")
         return text.lower() == "true"
-    if plain is int:
+    if plain is int or _are_whole(plain):
         return _whole(text)
     return parse_quantity(text, unit or "1") if plain is float else text
+
+
+def _are_whole(hint: Any) -> bool:
+    """Tell whether a type is a choice of whole numbers."""
+    choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
+    return bool(choices) and all(isinstance(choice, int) for choice in choices)
 
 
 def _whole(text: str) -> int:

@@ -62,6 +62,9 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         nothing drives is at ground.
     model, parameters :
         The device: a model's name or model file, and the parameters that differ, in SI.
+    sets_at : int, optional
+        Sign of the voltage that is said to SET the device, +1 or -1; a device that does so at
+        the other one is refused.
     series_ohm : float
         A resistor at the cell (ohm).
     seed : int
@@ -74,6 +77,7 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     wiring: dict[str, str]
     model: str
     parameters: dict[str, Any] = {}
+    sets_at: Literal[1, -1] | None = None
     series_ohm: float = 0.0
     seed: int = 0
     pace: Literal["virtual", "real"] = "virtual"

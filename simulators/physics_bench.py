@@ -140,9 +140,8 @@ class PhysicsBench(Bench):
         timeline = program.timeline
         lasting_s, duration_s = timeline.duration_s, payload.duration_s
         if payload.steps:
-            terminal, lasting_s = self._play_until_limited(payload, cells)
+            terminal, start_s, lasting_s = self._play_until_limited(payload, cells)
             duration_s = self._together_s(lasting_s, cells)
-            start_s = self._starts_s(lasting_s, cells)
         else:
             start_s = self._starts_s(lasting_s, cells)
             terminal = self.model.play(self.state, cells, self._begun(payload.drive, start_s))
@@ -178,29 +177,52 @@ class PhysicsBench(Bench):
         """Say in a drive when it begins, for a device that wants to know."""
         return replace(drive, start_s=start_s) if self.model.ages else drive
 
-    def _play_until_limited(self, payload: "_Playing", cells: Indices) -> tuple[Terminal, Floats]:
+    def _play_until_limited(
+        self, payload: "_Playing", cells: Indices
+    ) -> tuple[Terminal, float | Floats, Floats]:
+        """Play step by step, all cells at once or one after the other.
+
+        Returns what was at the terminals, when each cell began, and how long each lasted.
+        """
+        every, now_s = np.arange(len(cells)), self.clock.now_s()
+        if self.capabilities.parallel or len(cells) == 1:
+            terminal, lasting_s = self._play_steps(payload, cells, every, now_s)
+            return terminal, now_s, lasting_s
+        parts, lasting_s = [], np.zeros(len(cells))
+        for column in every:
+            began_s = now_s + lasting_s.sum()
+            part, lasting_s[column : column + 1] = self._play_steps(
+                payload, cells, every[column : column + 1], began_s
+            )
+            parts.append(part)
+        together = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+        return Terminal(*together), self._starts_s(lasting_s, cells), lasting_s
+
+    def _play_steps(
+        self, payload: "_Playing", cells: Indices, columns: Indices, start_s: float
+    ) -> tuple[Terminal, Floats]:
         """Play step by step; a cell whose reading is at the limit is brought to 0 V and left.
 
         Returns what was at the terminals, NaN where a cell had stopped, and how long each lasted.
         """
-        program, columns = payload.program, np.arange(len(cells))
+        program, first = payload.program, columns[0]
         seen = [
             Terminal(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.bool_))
-            for shape in ((step.readings, len(cells)) for step in payload.steps)
+            for shape in ((step.readings, len(columns)) for step in payload.steps)
         ]
-        lasting_s = np.zeros(len(cells))
+        lasting_s = np.zeros(len(columns))
         for step, shown in zip(payload.steps, seen, strict=True):
-            now_s = self.clock.now_s() + lasting_s[columns]
-            drive = self._begun(step.of_columns(columns), now_s)
-            at = self.model.play(self.state, cells[columns], drive)
+            places = columns - first
+            begun = self._begun(step.of_columns(columns), start_s + lasting_s[places])
+            at = self.model.play(self.state, cells[columns], begun)
             for kept, new in zip(shown, at, strict=True):
-                kept[:, columns] = new
+                kept[:, places] = new
             begin, end, _ = step.units[0]
-            lasting_s[columns] += drive.duration_s[begin:end].sum(axis=0)
+            lasting_s[places] += begun.duration_s[begin:end].sum(axis=0)
             stopped = at.limited.any(axis=0)
             if stopped.any():
-                lasting_s[columns[stopped]] += self._back_to_zero(
-                    program, step, cells, columns[stopped]
+                lasting_s[places[stopped]] += self._back_to_zero(
+                    program, step, cells, columns[stopped], start_s + lasting_s[places[stopped]]
                 )
                 columns = columns[~stopped]
             if not columns.size:
@@ -209,7 +231,7 @@ class PhysicsBench(Bench):
         return Terminal(*parts), lasting_s
 
     def _back_to_zero(
-        self, program: Program, step: Drive, cells: Indices, columns: Indices
+        self, program: Program, step: Drive, cells: Indices, columns: Indices, start_s: Floats
     ) -> Floats:
         """Bring stopped cells to 0 V by the program's last edge; tells how long that takes (s)."""
         wanted = columns if program.columns > 1 else np.zeros(len(columns), np.int64)
@@ -219,7 +241,7 @@ class PhysicsBench(Bench):
             edge_s[None].copy(), level_v[None].copy(), np.zeros((1, len(columns))),
             np.zeros(1, np.bool_), np.array([[0, 1, 1]]), self.source_ohm, step.limit_a,
         )  # fmt: skip
-        self.model.play(self.state, cells[columns], edge)
+        self.model.play(self.state, cells[columns], self._begun(edge, start_s))
         return edge_s
 
     def _read_out(

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from hil.bench import Bench, Cells, Sample
 from hil.config import BenchFile
+from hil.errors import ConfigError
 from hil.limits import Limits, PhaseLimits
 from hil.simulators.models.files import ModelFile, make_model, resolve
 from hil.simulators.physics_bench import PhysicsBench, Source
@@ -37,6 +38,11 @@ class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
     def settled(self, folder: Path) -> "PhysicsFile":
         """Write out the model's parameters, so that the run does not depend on a model file."""
         model, parameters = resolve(self.device.model, self.device.parameters, folder)
+        if self.sample.formed and parameters.get("forming") not in (None, False):
+            raise ConfigError(
+                "the device has a forming layer, with which each run begins with pristine cells; "
+                "write formed = false in [sample], or take the layer away (forming = false)"
+            )
         return msgspec.structs.replace(self, device=Device(model=model, parameters=parameters))
 
     def build(

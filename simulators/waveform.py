@@ -33,8 +33,9 @@ from hil.simulators.whole_file import whole_file
 LARGEST = 200_000_000
 """At most so many values (rows times cells times columns) are kept in memory: 1.6 GB."""
 
-HIGHEST_V = 1e3
-"""No model means anything beyond this, and some would take for ever."""
+HIGHEST_V = 20.0
+"""In volts. What forms or switches ReRAM is below 10 V; no model means anything beyond this, and
+at some 100 V the exponentials of some are more than a number can hold."""
 
 COLUMNS = ("time_s", "voltage_v")
 """What a waveform file must have."""

@@ -157,6 +157,7 @@ class Keithley4200File(BenchFile, kw_only=True, forbid_unknown_fields=True):
             wiring={self.wiring.top: "top"},
             model=self.virtual.model,
             parameters=self.virtual.parameters,
+            sets_at=self.sets_at,
             series_ohm=self.wiring.series_ohm,
             seed=seed,
             pace=self.virtual.pace,

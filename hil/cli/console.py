@@ -1,8 +1,9 @@
 """What the commands share: where runs are, what is printed where, progress."""
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from hil.units import format_quantity
 RUNS = Path("runs")
 """Where runs are kept unless --out says otherwise."""
 
+
+SILENCE_S = 3.0
+"""After so long without a first sign of progress a person is told what may be going on (s)."""
 
 REDRAW_S = 0.1
 """Shortest time between two drawings of the line of progress (s)."""
@@ -45,18 +49,25 @@ class Console:
     def progress(self) -> Iterator["ProgressLine"]:
         """Show a line of progress that is written over, on a terminal only."""
         stream = sys.stderr if self.json else sys.stdout
-        line = ProgressLine(stream.isatty())
+        why = "compiling, once on this machine for each kind of device; up to half a minute"
+        silent = threading.Timer(SILENCE_S, self.line, [why])
+        silent.daemon = True
+        line = ProgressLine(stream.isatty(), silent.cancel)
+        if stream.isatty():
+            silent.start()
         try:
             yield line
         finally:
+            silent.cancel()
             line.finish()
 
 
 class ProgressLine:
     """Done, rate, an honest time left, and what the last records show."""
 
-    def __init__(self, shown: bool) -> None:
+    def __init__(self, shown: bool, begun: Callable[[], None]) -> None:
         self._shown = shown
+        self.begin = begun
         self._bar: Any = None
         self._task: Any = None
         self._first: tuple[float, int] | None = None
@@ -64,6 +75,7 @@ class ProgressLine:
 
     def __call__(self, progress: Progress) -> None:
         """Take in what is on disk."""
+        self.begin()
         now_s = time.monotonic()
         due = now_s - self._drawn_s >= REDRAW_S or progress.done == progress.total
         if not self._shown or not due:

@@ -1,6 +1,7 @@
 """``hil simulate``: what a model does under a waveform, from a CSV file to a CSV file."""
 
 import math
+import textwrap
 import time
 import typing
 from contextlib import contextmanager
@@ -133,6 +134,8 @@ def simulate(
         title = [what, f"SIMULATED, seed {seed}", *behind, out.name]
         _draw(trace, device.memory_column, "   |   ".join(title), picture)
         console.line(f"picture  {picture}")
+    if cells > 1 and (trace.current_a == trace.current_a[:, :1]).all():
+        console.line("         the cells are all alike: nothing about this device is random")
     figures = _figures(trace, device.memory_column)
     _show_figures(console, trace, device.memory_column, figures)
     console.result(
@@ -169,7 +172,13 @@ def _parameters_of(name: str) -> str:
         layer = members_of(unwrapped(hint)[1])[0]
         if isinstance(layer, type) and issubclass(layer, msgspec.Struct):
             text += parameters_of(layer, f"layer {key}", below=f"{key}.")
-    return text
+    varied = ", ".join(MODELS.load(model).varies) or "nothing in this model"
+    more = (
+        "Also series_ohm=0ohm, noise.telegraph.step, .high_s and .low_s, and for cells that "
+        "differ variability.NAME.sigma (or sigma_relative, sigma_log; low, high), where NAME is "
+        f"one of: {varied}"
+    )
+    return f"{text}\n\n{textwrap.fill(more, width=100)}"
 
 
 def _device(name: str, settings: tuple[str, ...]) -> "Device":
@@ -241,6 +250,7 @@ def _progress(console: Console) -> "Iterator[Callable[[int, int], None]]":
     with console.progress() as line:
 
         def report(done: int, total: int) -> None:
+            line.begin()
             if time.monotonic() - began_s > PATIENCE_S:
                 line(Progress(done, total, "rows"))
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.ticker import EngFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from hil.protocol import Table
@@ -175,7 +175,10 @@ def _distributions(sides: list[Axes], found: dict[str, Switching], read_v: float
             bound = " (at least)" if label == "HRS" and found[half].within_noise.any() else ""
             _share(ohms, after_ohm, color, f"{label} after {half.upper()}{bound}")
     ohms.set_xscale("log")
+    few_decades = np.divide(*ohms.get_xlim()[::-1]) < 100
+    ohms.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
     ohms.xaxis.set_major_formatter(EngFormatter("Ω", sep=" "))
+    ohms.xaxis.set_minor_formatter(NullFormatter())
     ohms.set_xlabel(f"resistance at {_typeset(read_v, 'V')}", fontsize=9)
     for axis in sides:
         axis.set_ylabel("share of cycles (%)", fontsize=9)

@@ -129,6 +129,7 @@ class Lab:
         self.clock = VirtualClock() if plan.pace == "virtual" else RealClock()
         self.model = make_model(*resolve(plan.model, plan.parameters, Path.cwd(), "virtual.model"))
         self.state = self.model.initial_state(1, np.random.default_rng([plan.seed, 1]))
+        self._refuse_polarity()
         self.messages: Log[Message] = Log(100_000, 100_000_000)
         self.events: Log[Event] = Log(100_000, 5_000_000)
         self._noise: dict[str, Noise] = {}
@@ -139,6 +140,18 @@ class Lab:
     def now_s(self) -> float:
         """Tell the lab's time (s): as moved, or on the wall since the lab was made."""
         return self.clock.now_s()
+
+    def _refuse_polarity(self) -> None:
+        """Raise ConfigError if a device that can be SET does so at the other polarity."""
+        hrs, lrs = self.model.memory_range(self.state)
+        if self.plan.sets_at in (None, self.model.sets_at) or (hrs == lrs).all():
+            return
+        side = "positive" if self.model.sets_at > 0 else "negative"
+        raise ConfigError(
+            f"the virtual device {self.plan.model} SETs at {side} voltage; write sets_at = "
+            f"{self.model.sets_at} at the top of the bench file, or --set "
+            f"bench.sets_at={self.model.sets_at}"
+        )
 
     def _warm_up(self) -> None:
         """Have the model's kernels compiled before time counts, on a copy of the cell."""

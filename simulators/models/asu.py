@@ -13,7 +13,7 @@ voltage; with V the voltage across the cell, signed, and energies in eV over kT/
 Vacancies are generated over a barrier Eag, which a positive V lowers (the gap shrinks), and
 recombine over Ear, which it raises. Unlike in `stanford` there is no field below which nothing
 moves, and the temperature takes time; at no voltage T settles at T_ini and the gap grows, because
-Ear is below Eag, at 4e-25 m/s.
+Ear is below Eag, at 2.5e-25 m/s.
 
 Choices:
 

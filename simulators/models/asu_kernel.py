@@ -260,14 +260,17 @@ def _try(law, ramp, gap, kelvin, spot, h):
     -------
     gap, kelvin : float
     time, h : float
-        How long it was, and how long the next one may be.
+        How long it was, and how long the next one may be; inf if no step keeps to them, because
+        at some 100 V the heat is more than a number can hold.
     """
     while True:
         end, warm, gap_error, kelvin_error = _step(law, ramp, gap, kelvin, spot, h)
         error = _error(law, kelvin, gap_error, kelvin_error)
-        if error <= 1.0 or h < 1e-30:
+        if error <= 1.0:
             break
         h *= _factor(error)
+        if h < 1e-30:
+            return gap, kelvin, math.inf, h
     if _beyond(law, end) <= 0.0 or spot.gap_rate == 0.0:
         after = h * _factor(error)
         if gap_error > 0.01 * law.gap_tolerance:
@@ -426,9 +429,19 @@ def _integrate(law, ramp, gap, kelvin, duration):
         if h < 0.0:
             h = _first(law, here, spot, left)
         gap, kelvin, spent, h = _try(law, here, gap, kelvin, spot, min(h, left))
+        if spent == math.inf:
+            return _burst(law, here, left)
         left = left - spent if spent < left else 0.0
         here = Ramp(ramp.start + ramp.slope * (duration - left), ramp.slope)
     return gap, kelvin
+
+
+@fused
+def _burst(law, ramp, duration):
+    """Take a cell to the bound that the source drives it to, and as warm as a number can tell."""
+    stop = ramp.start + ramp.slope * duration
+    gap = law.gap_min if ramp.start + stop > 0.0 else law.gap_max
+    return gap, min(_heated(law, gap, stop), 1e300)
 
 
 @fused

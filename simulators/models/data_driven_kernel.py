@@ -328,6 +328,29 @@ def _slide_end(side, source, ramp):
 
 
 @helper
+def _led(side, resistance, stop, ramp):
+    """Find where a rising source leads a cell that keeps up with its target; nan if it may not.
+
+    Behind a target that moves at a speed c the distance becomes sqrt(c/s), within a few of the
+    times 1/sqrt(c s). Where that is less than a tenth of the tolerance steps would only find
+    rounding.
+    """
+    speed = side.toward * side.target1 * ramp
+    if not (speed > 0.0 and side.ohm == 0.0):
+        return math.nan
+    target = side.target0 + side.target1 * stop
+    end = max(target, side.floor) if side.toward < 0.0 else target
+    least = min(end, resistance)
+    if _current(side, least, stop) > side.limit:
+        return math.nan
+    lag = 0.1 * side.tolerance * least
+    first = max(math.log1p(speed / (lag * lag * side.rate)) / side.per_v, side.quiet)
+    if not stop > first + 20.0 * lag * ramp / speed:
+        return math.nan
+    return end if side.toward * (end - resistance) > 0.0 else resistance
+
+
+@helper
 def _leg(side, resistance, start, stop, duration):
     """Take one cell through a ramp of magnitudes."""
     ramp = (stop - start) / duration
@@ -340,6 +363,10 @@ def _leg(side, resistance, start, stop, duration):
             after = _held(side, resistance, voltage, duration)
             if not _load_line(side, after, start, 0.0)[2]:
                 return after
+    elif ramp > 0.0:
+        after = _led(side, resistance, stop, ramp)
+        if not math.isnan(after):
+            return after
     time = max(0.0, (onset - start) / ramp) if start < onset else 0.0
     end = duration
     if side.ohm == 0.0 and stop < side.quiet:

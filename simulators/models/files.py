@@ -61,7 +61,10 @@ def get_model(name: str, **parameters: Any) -> Device:
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may lie around a model, from the inside out; given among its parameters."""
+    """What may lie around a model, from the inside out; given among its parameters.
+
+    False takes away a layer that a model file has.
+    """
 
     variability: dict[str, Any] = {}
     relaxation: Relaxation | None = None
@@ -86,9 +89,9 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def make_model(name: str, parameters: dict[str, Any]) -> Device:
     """Make a device of a class in the catalog and its layers, checking all parameters."""
     model_type: type[Model] = MODELS.load(name)
-    layers = {key: parameters[key] for key in Layers.__struct_fields__ if key in parameters}
-    own = {key: value for key, value in parameters.items() if key not in layers}
+    own = {k: value for k, value in parameters.items() if k not in Layers.__struct_fields__}
     model = decode(own, model_type, f"model {name}")
+    layers = {k: value for k, value in parameters.items() if k not in own and value is not False}
     return decode(layers, Layers, f"model {name}").around(model)
 
 
@@ -111,11 +114,11 @@ def resolve(
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Put parameters over a file's, tables of layers key by key."""
+    """Put parameters over a file's, tables of layers key by key, and what is below them whole."""
     merged = {**below, **above}
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):
-            merged[key] = _merged(below[key], above[key])
+            merged[key] = {**below[key], **above[key]}
     return merged
 
 

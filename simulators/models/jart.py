@@ -27,7 +27,8 @@ Choices where the sources differ:
   (the model file ``jart-guide``). It moves the SET of a sweep at 1 V/s by 74 mV.
 - ``flim``: Flim = 1 - (N/Nmax)^10 at V < 0 and 1 - (Nmin/N)^10 at V > 0, as in -var and the guide.
   Without it (the file of 2020) N goes on at full speed and stops at its bound.
-- ``constants`` of the SI; "2020" are the rounded ones of the file of 2020. Speeds differ by 0.4 %.
+- ``constants`` of the SI; "2020" are the rounded ones of the file of 2020. Speeds differ
+  by up to 0.8 %.
 - SET is at negative voltage, as in all of these files (and not as in the older papers).
 - T follows at once. The guide's listing shows a heat capacity of 1 J/K, -readvar one of 1e-18 J/K;
   the other two files have none.
@@ -51,7 +52,9 @@ vacancies would take N below n_min none is taken out, and with ``rtn`` N is neve
 
 Not modelled: forming, differences between cells (a layer gives each its own parameters),
 relaxation, current noise other than that of N, and breakdown: the published cell itself gets to
-1,900 K at -1.5 V.
+2,900 K at -1.5 V in LRS (1,900 K with the guide's rth0). Beyond the published
+1.5 V these equations do not hold: at N = 1.3 |I| falls with |V| from about -2 V on, at N = 13.5
+from -3.5 V on.
 """
 
 import math
@@ -63,6 +66,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.simulators.models.jart_kernel import LAW, look, walk
 from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.parts import refuse_parts
 from hil.simulators.models.published import within
 from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Vcm, each
 from hil.units import quantity
@@ -72,6 +76,9 @@ VACANCY_ODDS = (0.1, 0.4, 0.45)
 
 VACANCY_HZ = (50.0, 50.0)
 """Mean and sigma of how often it steps, over cells (same source)."""
+
+MOST_TICKS = 1e8
+"""At most so many steps of the vacancies a cell and drive: they take 12 s."""
 
 _ELECTRON_KG = 9.10938e-31
 _RICHARDSON = 6.01e5
@@ -142,6 +149,15 @@ class Jart(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def _walking(self) -> tuple[str, ...]:
         return tuple(name for name in WALKERS if getattr(self, f"walk_{name}") > 0.0)
+
+    def refuse(self, drive: Drive) -> None:
+        """Raise NotSupported for a drive in which vacancies take too many steps."""
+        if self.rtn:
+            hertz = VACANCY_HZ[0]
+            refuse_parts(
+                drive, 1.0 / hertz, f"rtn draws {hertz:g} steps a second",
+                "shorten the drive, or switch rtn off", most=MOST_TICKS,
+            )  # fmt: skip
 
     @property
     def ages(self) -> bool:

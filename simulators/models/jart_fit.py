@@ -26,7 +26,7 @@ V is the voltage from the active to the ohmic electrode. Choices where the sourc
 - Rth0 is 15.72e6 K/W, as in the Verilog-A; the guide's own instance has 1e7.
 - Flim is on, as in the guide of 2021; the Verilog-A of 2020 has none.
 - e, k and pi are those of the SI; ``constants = "2020"`` takes the Verilog-A's (e 1.602e-19, k
-  1.3807e-23, pi 3.1416), which move rates by 0.4 % and no current.
+  1.3807e-23, pi 3.1416), which move rates by up to 0.8 % and no current.
 - Below N = 0.008, where the fit of V < 0 would change its sign at 0.004 to 0.005, the current goes
   on in proportion to N; so do the fit of V > 0 by itself and, nearly, the full model.
 - Beyond 1.5 V, where the fit bends back, it goes on in proportion to V.
@@ -44,7 +44,8 @@ that (Z. Yu's device of IBM's aihwkit, `rpu_JART_v1b_device`, which clips at the
 ends are those of ``walk_within = "cell"``, the cell's own value times 1 +- the largest step).
 With ``noise_step_s`` the same happens again each time that it has passed within a half cycle,
 where N moves at all: the paper draws for every 10 ns, so that many short pulses are equal to a
-long one. So many steps fill the ranges whatever their size, and each costs a microsecond or so.
+long one. So many steps fill the ranges whatever their size, and each costs a microsecond or so: a
+drive with more than 1e7 of them a cell is refused.
 
 Not modelled: the differences of the current with r and l, heat capacity, forming, relaxation, and
 random telegraph noise.
@@ -58,9 +59,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hil.errors import ConfigError
-from hil.simulators.models.jart_fit_kernel import CELL, LAW, currents, rates, walk
+from hil.simulators.models.jart_fit_kernel import CELL, LAW, STILL, currents, rates, walk
 from hil.simulators.models.model import Drive, Floats, State, Terminal, records
-from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Vcm, each
+from hil.simulators.models.parts import MOST_PARTS, refuse_parts
+from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Range, Vcm, each
 from hil.units import quantity
 
 
@@ -118,14 +120,16 @@ class JartFit(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
         super().__post_init__()
         if self.walk_within not in ("ranges", "cell"):
             raise ConfigError(f"walk_within is {self.walk_within!r}; it is 'ranges' or 'cell'")
-        if not self.n_min_range[1] < self.n_max_range[0]:
-            raise ConfigError(
-                f"n_min_range ends at {self.n_min_range[1]:g}, n_max_range begins at "
-                f"{self.n_max_range[0]:g}; n_min must stay below n_max"
-            )
 
     def _walking(self) -> tuple[str, ...]:
         return WALKERS if self._noisy and self.walk_within == "ranges" else ()
+
+    def _extent(self, name: str) -> Range:
+        low, high = super()._extent(name)
+        if self.walk_within == "cell":
+            step = max(getattr(self, f"walk_{name}"), getattr(self, f"jitter_{name}", 0.0))
+            return low * (1.0 - step), high * (1.0 + step)
+        return low, high
 
     @property
     def _noisy(self) -> bool:
@@ -176,6 +180,39 @@ class JartFit(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
         laws = self._laws(state, cells, 0.0, math.inf)
         rates(laws, _worker(False), tuple(state[name][cells] for name in names), volts, out)
         return out.reshape(shape)
+
+    def refuse(self, drive: Drive) -> None:
+        """Raise NotSupported for a drive in which the noise would be renewed too often.
+
+        That is more than `MOST_PARTS` times a cell, rests and reads that move no N apart.
+        """
+        step_s = self.noise_step_s
+        if step_s is None or not self._noisy or drive.lasting_s.max() <= MOST_PARTS * step_s:
+            return
+        up_v, down_v = self._least_moving_v(step_s)
+        low_v = np.minimum(drive.start_v, drive.stop_v)
+        high_v = np.maximum(drive.start_v, drive.stop_v)
+        refuse_parts(
+            drive, step_s, f"beyond {down_v:.2g} and {up_v:+.2g} V the noise is renewed every "
+            f"noise_step_s, {step_s:g} s", "shorten the drive, or make noise_step_s longer",
+            where=(low_v < down_v) | (high_v > up_v),
+        )  # fmt: skip
+
+    def _least_moving_v(self, step_s: float) -> tuple[float, float]:
+        """Find above which voltage and below which one N moves within a noise step, in some cell.
+
+        A tenth of what the kernel asks for leaves room for cells that differ.
+        """
+        trial = self.initial_state(24, np.random.default_rng(0))
+        lowest, highest = self._extent("n_min")[0], self._extent("n_max")[1]
+        trial[self.memory] = np.geomspace(lowest, highest, len(trial))
+        trial["n_low_1e26_per_m3"], trial["n_high_1e26_per_m3"] = 0.5 * lowest, 2.0 * highest
+        size_v, found = np.geomspace(1e-3, 10.0, 100), []
+        for sign in (1.0, -1.0):
+            speed = np.abs(self.rate(trial, sign * size_v[:, None]) / trial[self.memory])
+            moves = (speed * step_s >= 0.1 * STILL).any(axis=1)
+            found.append(sign * size_v[max(int(moves.argmax()) - 1, 0)])
+        return found[0], found[1]
 
     def _walk(
         self, state: State, cells: np.ndarray[Any, np.dtype[np.int64]], drive: Drive,

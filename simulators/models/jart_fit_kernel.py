@@ -68,7 +68,7 @@ _ROUGH = (0.27545060744435657, 0.5886814810396593, 0.13586791151598407)
 _REACH = 12.0
 """Over how many e-folds an edge must go for that."""
 
-_STILL = 1e-12
+STILL = 1e-12
 """Where ln N changes by less in a noise step, as during a read, noise is not renewed."""
 
 LAW = np.dtype(
@@ -475,7 +475,7 @@ def _side(law, noise, cell, memo, key, n, start, stop, duration):
     tick = law.tick
     if tick < math.inf:
         fastest = _slope(law, cell, memo, max(start, stop), math.log(n))
-        tick = tick if abs(fastest) * tick >= _STILL else math.inf
+        tick = tick if abs(fastest) * tick >= STILL else math.inf
     time = 0.0
     while time < duration:
         if cell.since >= tick * (1.0 - 1e-9):

@@ -69,7 +69,7 @@ def find_unknown(
                         if found < 0:
                             return code, plateau_v, plateau_s
                         plateau_s = 0.0
-                    elif abs(a) > quiet_v:
+                    elif abs(a) > quiet_v and not abs(b) > abs(a):
                         return WIDTH, a, 0.0
     return 0, 0.0, 0.0
 
@@ -180,7 +180,7 @@ def play(
                             mean[own], sigma[own], sigma_floor_s, low_s, high_s,
                         )  # fmt: skip
                         drawn[cell] += 1
-                    elif abs(a) > quiet_v:
+                    elif abs(a) > quiet_v and not abs(b) > abs(a):
                         return WIDTH, a, 0.0
                     if measured[s]:
                         voltage_v[reading, k], current_a[reading, k], limited[reading, k] = (

@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.errors import ConfigError
+
 Floats = NDArray[np.float64]
 State = NDArray[np.void]
 
@@ -220,7 +222,8 @@ class Device(
     ) -> None:
         """Put cells where they have a conductance at a voltage, or at the bound nearest to it.
 
-        No waveform does this; it is for what happens to cells at rest, and for starting points.
+        No waveform does this; it is for what happens to cells at rest, and for starting points. A
+        cell whose current does not depend on its memory, stuck or pristine, stays as it is.
 
         Parameters
         ----------
@@ -232,11 +235,21 @@ class Device(
             I/V at read_v (S).
         read_v : float
             The voltage (V), not 0.
+
+        Raises
+        ------
+        ConfigError
+            For a conductance that is no number, or a voltage of 0.
         """
         from scipy.optimize.elementwise import find_root
 
+        if not (np.isfinite(conductance_s).all() and np.isfinite(read_v) and read_v != 0):
+            raise ConfigError(
+                f"a preset of {conductance_s!r} S at {read_v!r} V has no meaning; give numbers, "
+                "and a voltage that is not 0"
+            )
         own = state[cells]
-        hrs, lrs = self.memory_range(own)
+        hrs, lrs = self._memory_ends(own)
 
         def conductance_at(share: Floats, k: NDArray[np.int64]) -> Floats:
             trial = own[k]
@@ -255,6 +268,22 @@ class Device(
         found = find_root(miss, (0.0, 1.0), args=(every,), tolerances={"xatol": 1e-300})
         share = np.where(wanted_s == ends[0], 0.0, np.where(wanted_s == ends[1], 1.0, found.x))
         state[self.memory_column][cells] = hrs + share * (lrs - hrs)
+
+    def reach_s(self, state: State, read_v: float) -> tuple[Floats, Floats]:
+        """Tell between which conductances at a voltage `preset` can put each cell (S)."""
+        trial, ends = state.copy(), []
+        for end in self._memory_ends(state):
+            trial[self.memory_column] = end
+            ends.append(self.current_a(trial, read_v) / read_v)
+        return np.minimum(*ends), np.maximum(*ends)
+
+    def _memory_ends(self, state: State) -> tuple[Floats, Floats]:
+        """Give the memory's range, at HRS and at LRS, widened to where each cell is now."""
+        hrs, lrs = self.memory_range(state)
+        now = state[self.memory_column]
+        rises = lrs >= hrs
+        low, high = np.minimum(np.minimum(hrs, lrs), now), np.maximum(np.maximum(hrs, lrs), now)
+        return np.where(rises, low, high), np.where(rises, high, low)
 
     def refuse(self, drive: Drive) -> None:
         """Raise if the device has no answer to a drive; pure, called before anything is played."""
@@ -280,7 +309,14 @@ class Device(
             Resistance in series with the cell (ohm).
         limit_a : float
             Regulated current limit (A).
+
+        Raises
+        ------
+        ConfigError
+            For a number that is none, a duration or a resistance below 0, a limit that is not
+            above 0.
         """
+        _check_segment(start_v, stop_v, duration_s, source_ohm, limit_a)
         rows = [np.atleast_1d(np.asarray(x, float)) for x in (duration_s, start_v, stop_v)]
         lasting, begin, end = (
             np.ascontiguousarray(row.reshape(1, -1)) for row in np.broadcast_arrays(*rows)
@@ -364,6 +400,20 @@ class Model(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def parameter(self, name: str, state: State) -> Any:
         """Give each cell's own value of a parameter, (cells,), if the state has it, or the one."""
         return state[name] if name in (state.dtype.names or ()) else getattr(self, name)
+
+
+def _check_segment(
+    start_v: ArrayLike, stop_v: ArrayLike, duration_s: ArrayLike, source_ohm: float, limit_a: float
+) -> None:
+    """Raise ConfigError for a segment that no source can play."""
+    for name, values in (("start_v", start_v), ("stop_v", stop_v), ("duration_s", duration_s)):
+        if not np.isfinite(values).all():
+            raise ConfigError(f"{name} is {values!r}; it must be of finite numbers")
+    if not np.min(duration_s) >= 0 or not source_ohm >= 0 or not limit_a > 0:
+        raise ConfigError(
+            f"duration_s is {duration_s!r}, source_ohm {source_ohm!r}, limit_a {limit_a!r}; they "
+            "must be at least 0, at least 0, and above 0"
+        )
 
 
 _CELLS_A_THREAD = 1000

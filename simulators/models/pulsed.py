@@ -8,7 +8,14 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import NotSupported
-from hil.simulators.models.jump_table_kernel import EDGE, WIDTH, Grids, find_unknown, play
+from hil.simulators.models.jump_table_kernel import (
+    AMPLITUDE,
+    EDGE,
+    WIDTH,
+    Grids,
+    find_unknown,
+    play,
+)
 from hil.simulators.models.model import Drive, Floats, Model, State, Terminal
 from hil.units import quantity
 
@@ -78,13 +85,30 @@ class Pulsed(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return np.asarray(state["conductance_s"] * np.asarray(voltage_v, float))
 
     def refuse(self, drive: Drive) -> None:
-        """Raise NotSupported for a waveform with anything but known pulses beyond quiet_v."""
+        """Raise NotSupported for a waveform with anything but known pulses beyond quiet_v.
+
+        Behind a source resistance or a limit, also for pulses that arrive too small at any cell.
+        """
         code, voltage_v, time_s = find_unknown(
             drive.duration_s, drive.start_v, drive.stop_v, drive.units,
             *self._matching,
         )  # fmt: skip
         if code:
             raise self._unknown(code, voltage_v, time_s)
+        self._refuse_lost(drive)
+
+    def _refuse_lost(self, drive: Drive) -> None:
+        """Raise for a pulse that arrives too small even at the cell that draws least current."""
+        if drive.source_ohm == 0 and drive.limit_a == np.inf:
+            return
+        lowest_s = float(self.memory_range(np.zeros(1, self.state_dtype))[0][0])
+        flat = (drive.start_v == drive.stop_v) & (np.abs(drive.start_v) > self.quiet_v)
+        for source_v in np.unique(drive.start_v[flat]):
+            most_a = lowest_s * abs(source_v) / (1.0 + drive.source_ohm * lowest_s)
+            cell_v = np.copysign(min(most_a, drive.limit_a) / lowest_s, source_v)
+            off = np.abs(cell_v / self.amplitudes_v - 1.0)
+            if off.min() > self.amplitude_tolerance * (1.0 + 1e-9):
+                raise self._unknown(AMPLITUDE, float(cell_v), 0.0)
 
     def _walk(
         self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal

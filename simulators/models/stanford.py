@@ -26,7 +26,8 @@ diffusion, ``dgap = gap' dt + sigma(T) sqrt(noise_step) dW`` with sigma that fac
 Verilog-A gives at a fixed step of ``noise_step_s``, whatever steps are taken. As there, it acts
 without a voltage too: the rms way at rest is ``sigma sqrt(noise_step_s t)``, 0.27 nm in a
 microsecond with the 0.02 m/s of the Verilog-A, 1.3 nm in a second with the 1e-4 m/s of its decks.
-The bounds reflect it, which is what clipping comes to with ever smaller steps.
+The bounds reflect it, which is what clipping comes to with ever smaller steps. A drive that would
+take more than 1e7 draws a cell is refused.
 
 Not modelled: heat capacity (T follows at once), forming, differences between cells, relaxation,
 and breakdown: at 2 V and no series resistance the cell carries 0.67 A at 3,100 K.
@@ -43,6 +44,7 @@ from hil.errors import ConfigError
 from hil.simulators.models.gap import Gap
 from hil.simulators.models.gap_kernel import BOLTZMANN_EV_PER_K
 from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.parts import refuse_parts
 from hil.simulators.models.published import within
 from hil.simulators.models.stanford_kernel import LAW, walk
 from hil.units import quantity
@@ -173,6 +175,30 @@ class Stanford(Gap, frozen=True, kw_only=True, forbid_unknown_fields=True):
         moves &= np.sign(v) * (gap_m - bound_m) > 0
         size = self.parameter("vel0_m_per_s", state) * speed
         return np.where(moves, -np.copysign(size, v), 0.0)
+
+    def refuse(self, drive: Drive) -> None:
+        """Raise NotSupported for a drive in which the noise would be drawn too often.
+
+        That is more than `MOST_PARTS` times a cell, even if it stays at ambient temperature.
+        """
+        if self.delta_gap0_m_per_s == 0.0:
+            return
+        cold = 1.0 + math.exp((self.t_crit_k - self.t_ini_k) / self.t_smth_k)
+        sigma = self.delta_gap0_m_per_s * math.sqrt(self.noise_step_s) / cold
+        part_s = (self.noise_grid_m / sigma) ** 2
+        top_v = np.maximum(np.abs(drive.start_v), np.abs(drive.stop_v))
+        refuse_parts(
+            drive, part_s, f"noise of the gap is drawn every {part_s:.2g} s under a voltage",
+            "shorten the drive, or give less delta_gap0_m_per_s or more noise_grid_m",
+            where=self._busy(top_v),
+        )  # fmt: skip
+
+    def _busy(self, top_v: Floats) -> NDArray[np.bool_]:
+        """Tell whether the kernel draws noise in parts up to a voltage: LRS moves, or warms."""
+        most = max(self._gamma0(1), self._gamma0(-1))
+        moves = (top_v > 0) & (top_v * most >= self.f_min_v_per_m * self.tox_m)
+        lrs_a = self.i0_a * np.exp(top_v / self.v0_v - self.gap_min_m / self.g0_m) / 2
+        return np.asarray(moves | (self.rth_k_per_w * top_v * lrs_a >= 1.0))
 
     def _walk(
         self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal

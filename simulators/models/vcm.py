@@ -118,9 +118,13 @@ class Vcm(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 f"constants is {self.constants!r}; it is 'si', or '2020' as in the {self.source}"
             )
         self._check_order("n_min", "n_max", f" {PER_M3}")
+        if self.initial_n_disc is not None:
+            self._check_order("n_min", "initial_n_disc", f" {PER_M3}")
+            self._check_order("initial_n_disc", "n_max", f" {PER_M3}")
         self._check_order("l_m", "lcell_m", " m")
         for name in WALKERS:
             self._check_range(name)
+        self._check_extents()
 
     def _check_order(self, less: str, more: str, unit: str) -> None:
         low, high = getattr(self, less), getattr(self, more)
@@ -142,6 +146,26 @@ class Vcm(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 f"{name} is {value:g}, outside its {name}_range {low:g} to {high:g}; "
                 f"widen the range or leave out what makes {name} walk"
             )
+
+    def _check_extents(self) -> None:
+        """Raise for walks that could bring n_min above n_max, or make the disc too long."""
+        (_, n_min), (n_max, _), (_, l_m) = map(self._extent, ("n_min", "n_max", "l"))
+        if n_min > n_max:
+            raise ConfigError(
+                f"n_min walks up to {n_min:g} and n_max down to {n_max:g} {PER_M3}; n_min must "
+                "stay at most n_max, so narrow their ranges or steps"
+            )
+        if l_m > self.lcell_m:
+            raise ConfigError(
+                f"l walks up to {l_m:g} m, but lcell_m, the length of disc and plug, is "
+                f"{self.lcell_m:g} m; narrow its range or step"
+            )
+
+    def _extent(self, name: str) -> Range:
+        """Tell between which values one of WALKERS keeps."""
+        walked: Range = getattr(self, f"{name}_range")
+        value = getattr(self, name if name.startswith("n") else f"{name}_m")
+        return walked if name in self._walking() else (value, value)
 
     def _walking(self) -> tuple[str, ...]:
         """Name which of WALKERS have to begin within their ranges."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hil.bench import Bench, Cells
 from hil.config import find_bench, shipped_benches
 from hil.decode import read_toml
+from hil.errors import ConfigError
 from hil.limits import Limits, PhaseLimits
 from hil.program import Program, pulse, read, staircase, wait
 from hil.simulators.models import get_model
@@ -276,3 +277,39 @@ def test_samples_of_a_steady_read_change_nothing_and_those_of_a_ramp_average_it(
         )  # fmt: skip
         # ends of five parts of a ramp from 0 to 0.1 V: their mean is 0.06 V
         assert averaging.apply(slope).current_a[0, 0] == pytest.approx(0.06 / 10e3)
+
+
+def aged_bench(cells: int = 1, **settings: Any) -> PhysicsBench:
+    model = get_model("stanford", i0_a="10uA", relaxation={"drift": 0.05, "spread": 0.0})
+    return PhysicsBench("a", model, cells=Cells(columns=cells), limits=LIMITS, seed=1, **settings)
+
+
+def test_a_stop_at_the_limit_does_not_age_a_cell() -> None:
+    ramp = staircase([0.5, 1.0, 1.5, 1.9], dwell_s=1e-6, aperture_s=1e-6)
+    stopping = ramp.demanding(current_limit_a=1e-6, regulated=True, stop_at_limit=True)
+    with aged_bench() as bench:
+        bench.apply(wait(100.0))
+        assert bench.apply(stopping).limited.any()
+        assert bench.state["age_s"][0] < 1e-3
+        assert bench.state["seen_s"][0] == pytest.approx(bench.clock.now_s())
+
+
+def test_cells_that_wait_for_their_turn_age() -> None:
+    plain = wait(1.0) + read(0.1)
+    with aged_bench(3, visiting="sequential") as bench:
+        bench.apply(pulse(1.6, high_s=1e-6))
+        bench.apply(plain)
+        seen_s = bench.state["seen_s"]
+        assert np.diff(seen_s) == pytest.approx(plain.timeline.longest_s)
+
+
+def test_a_device_with_a_forming_layer_is_not_formed() -> None:
+    forming = {
+        "device.parameters.forming.form_v": "2.5V",
+        "device.parameters.forming.pristine_ohm": "10Mohm",
+    }
+    with pytest.raises(ConfigError, match="write formed = false in"):
+        find_bench("stanford-lab", forming)
+    bench = find_bench("stanford-lab", {**forming, "sample.formed": "false"}).build(seed=1)
+    assert isinstance(bench, PhysicsBench)
+    assert bench.state["form_v"][0] == 2.5

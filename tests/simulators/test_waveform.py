@@ -83,7 +83,7 @@ HEADER = "time_s,voltage_v\n"
             "line 3: time_s is '1us'; it must be a number such as 1e-6, in s",
         ),
         ("time_s;voltage_v\n0;0\n1;0,5\n", "line 3: voltage_v is '0,5'; it must be a number such"),
-        (HEADER + "0,0\n1,2000\n", "line 3: voltage_v is 2000; it must be within 1000 V"),
+        (HEADER + "0,0\n1,20.5\n", "line 3: voltage_v is 20.5; it must be within 20 V"),
         (HEADER + "0,0\n1\n", "line 3: 1 values below a header of 2 names"),
         (HEADER + "0,0\n1,1,1\n", "line 3: 3 values below a header of 2 names"),
         (HEADER + "0,0\n\n2,1\n1.5,1\n", "line 5: time_s falls from 2.0 to 1.5 s; sort the rows"),

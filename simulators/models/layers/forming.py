@@ -56,8 +56,8 @@ class Forming(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
             here = cells[place : place + 1]
             rest = self._after(drive, place, float(state["form_v"][here[0]]))
             if rest is not None:
-                state["form_v"][here] = 0.0
                 _fill(terminal, np.array([place]), inner.play(state, here, rest))
+                state["form_v"][here] = 0.0
         return terminal
 
     def _after(self, drive: Drive, place: int, form_v: float) -> Drive | None:
@@ -81,7 +81,8 @@ def _rest(drive: Drive, number: int, segment: int, source_v: float, since_s: flo
     """Give what is left of a drive of one column from a voltage within a segment on.
 
     The segment is the first of its unit, *number*, that reaches the voltage, in the unit's first
-    repeat; *since_s* is when that unit begins.
+    repeat; *since_s* is when that unit begins. The rest begins with a jump from 0 V, so that an
+    event model sees the whole pulse.
     """
     first, last, repeats = drive.units[number].tolist()
     begin_v, end_v = float(drive.start_v[segment, 0]), float(drive.stop_v[segment, 0])
@@ -90,19 +91,19 @@ def _rest(drive: Drive, number: int, segment: int, source_v: float, since_s: flo
     lasting_s = float(drive.duration_s[segment, 0])
     since_s += float(drive.duration_s[first:segment, 0].sum()) + passed * lasting_s
 
-    def ahead(value: float, column: Floats) -> Floats:
-        return np.vstack(([[value]], column))
+    def ahead(jump: float, value: float, column: Floats) -> Floats:
+        return np.vstack(([[jump], [value]], column))
 
     units = np.array(
-        [[0, 1, 1], [segment + 2, last + 1, 1], [first + 1, last + 1, repeats - 1]]
-        + [[a + 1, b + 1, n] for a, b, n in drive.units[number + 1 :].tolist()]
+        [[0, 2, 1], [segment + 3, last + 2, 1], [first + 2, last + 2, repeats - 1]]
+        + [[a + 2, b + 2, n] for a, b, n in drive.units[number + 1 :].tolist()]
     )
     return replace(
         drive,
-        duration_s=ahead((1 - passed) * lasting_s, drive.duration_s),
-        start_v=ahead(at_v, drive.start_v),
-        stop_v=ahead(end_v, drive.stop_v),
-        measured=np.concatenate((drive.measured[segment : segment + 1], drive.measured)),
+        duration_s=ahead(0.0, (1 - passed) * lasting_s, drive.duration_s),
+        start_v=ahead(0.0, at_v, drive.start_v),
+        stop_v=ahead(at_v, end_v, drive.stop_v),
+        measured=np.concatenate(([False], drive.measured[segment : segment + 1], drive.measured)),
         units=units[(units[:, 0] < units[:, 1]) & (units[:, 2] > 0)],
         start_s=drive.start_s + since_s,
     )

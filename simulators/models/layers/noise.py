@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.models.layers.layer import Columns, Layer
+from hil.simulators.models.layers.layer import Columns, Layer, ohmic
 from hil.simulators.models.layers.noise_kernel import fluctuate
 from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
 from hil.units import quantity
+
+_LEAST = 0.01
+"""No fluctuation takes a conductance below this part of itself."""
 
 _COMPONENTS = 24
 """Streams of `hil.draws` that there are for the slow components."""
@@ -20,7 +23,9 @@ _COMPONENTS = 24
 class Telegraph(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A trap that is full or empty: two levels, each left at random after its mean time."""
 
-    step: Annotated[float, quantity("1", "difference of the levels over the conductance", gt=0)]
+    step: Annotated[
+        float, quantity("1", "difference of the levels over the conductance", gt=0, le=1)
+    ]
     high_s: Annotated[float, quantity("s", "mean time at the upper level", gt=0)]
     low_s: Annotated[float, quantity("s", "mean time at the lower level", gt=0)]
 
@@ -28,19 +33,20 @@ class Telegraph(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Noise(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Relative fluctuations of the conductance at the readings; the state does not move.
 
-    White noise is fresh at each reading. 1/f noise is a sum of Ornstein-Uhlenbeck processes whose
-    correlation times lie evenly in log time, `flicker^2 ln(10) / per_decade` of variance each: the
-    one-sided density of ln G is then ``flicker^2 / f`` between the corners (F. N. Hooge and P. A.
-    Bobbert, Physica B 239, 223 (1997): a 1/f spectrum from Lorentzians). Telegraph noise has mean
-    0. All are exact for any times between readings, waiting between programs included.
+    White noise is fresh at each reading, and at each sample of one that a bench averages. 1/f
+    noise is a sum of Ornstein-Uhlenbeck processes whose correlation times lie evenly in log time,
+    each with `flicker^2 ln(10) / per_decade` of variance: the one-sided density of ln G is then
+    ``flicker^2 / f`` between the corners (F. N. Hooge and P. A. Bobbert, Physica B 239, 223
+    (1997): a 1/f spectrum from Lorentzians). Telegraph noise has mean 0. All are exact for any
+    times between readings, waiting between programs included.
 
     Not modelled: noise of the current while a pulse switches, thermal and shot noise, an aperture
     that averages.
     """
 
-    white: Annotated[float, quantity("1", "rms of a reading over its value", ge=0)] = 0.0
+    white: Annotated[float, quantity("1", "rms of a reading over its value", ge=0, le=0.5)] = 0.0
     flicker: Annotated[
-        float, quantity("1", "square root of the relative 1/f density at 1 Hz", ge=0)
+        float, quantity("1", "square root of the relative 1/f density at 1 Hz", ge=0, le=0.5)
     ] = 0.0
     fastest_s: Annotated[float, quantity("s", "shortest correlation time", gt=0)] = 1e-6
     slowest_s: Annotated[float, quantity("s", "longest correlation time", gt=0)] = 1e5
@@ -90,7 +96,7 @@ class Noise(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
             state["telegraph"], cells, look_s, self.white, self._component, self._times_s,
             trap.step if self.telegraph else 0.0, trap.high_s, trap.low_s, relative,
         )  # fmt: skip
-        return _changed(seen, np.maximum(relative, -1.0), drive)
+        return _changed(seen, relative, drive)
 
     @property
     def _times_s(self) -> Floats:
@@ -107,15 +113,14 @@ class Noise(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def _changed(seen: Terminal, relative: Floats, drive: Drive) -> Terminal:
     """Give what is at the terminals when the conductances are larger by a relative change.
 
-    The cell is taken for ohmic about its reading: behind a resistance the current changes by less,
-    and where the source holds its limit the voltage changes instead.
+    The cell is taken for ohmic about its reading, on the load line of the source with its limit.
+    At 0 V there is nothing to change.
     """
-    source_v = drive.stop_v[drive.looks]
-    lost_v = source_v - seen.voltage_v
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(source_v == 0.0, 0.0, lost_v / source_v)
-        current_a = seen.current_a * (1 + relative) / (1 + relative * share)
-        held_v = seen.voltage_v / (1 + relative)
-    current_a = np.where(seen.limited, seen.current_a, current_a)
-    free_v = source_v - current_a * drive.source_ohm
-    return Terminal(np.where(seen.limited, held_v, free_v), current_a, seen.limited)
+        conductance_s = np.nan_to_num(seen.current_a / seen.voltage_v, nan=0.0, posinf=0.0)
+    changed = ohmic(conductance_s * np.maximum(1 + relative, _LEAST), drive)
+    dark = seen.voltage_v == 0
+    return Terminal(
+        np.where(dark, 0.0, changed.voltage_v), np.where(dark, 0.0, changed.current_a),
+        np.where(dark, seen.limited, changed.limited),
+    )  # fmt: skip

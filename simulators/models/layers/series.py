@@ -22,9 +22,9 @@ class Series(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
     series_ohm: Annotated[float, quantity("ohm", "resistance in series with the cell", ge=0)]
 
     def current_a(self, inner: Device, state: State, voltage_v: ArrayLike) -> Floats:
-        """Solve V = v + R I(v) for each cell to rounding; I(v) grows with v, so there is one v."""
-        across_v = np.asarray(voltage_v, float)
-        place, wanted_v = np.broadcast_arrays(np.arange(len(state)), across_v)
+        """Solve V = v + R I(v) for each cell to rounding, where I(v) grows with v."""
+        place, wanted_v = np.broadcast_arrays(np.arange(len(state)), np.asarray(voltage_v, float))
+        shape, place, wanted_v = place.shape, place.ravel(), wanted_v.ravel()
 
         def miss_v(v: Floats, k: NDArray[np.int64], total_v: Floats) -> Floats:
             return v + self.series_ohm * inner.current_a(state[k], v) - total_v
@@ -32,7 +32,7 @@ class Series(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ends = (np.minimum(wanted_v, 0.0), np.maximum(wanted_v, 0.0))
         tolerances = {"xrtol": 1e-15, "xatol": 1e-300, "frtol": 0.0, "fatol": 0.0}
         found = find_root(miss_v, ends, args=(place, wanted_v), tolerances=tolerances)
-        return inner.current_a(state[place], found.x)
+        return inner.current_a(state[place], found.x).reshape(shape)
 
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive

@@ -3,6 +3,7 @@
 import math
 import typing
 import zlib
+from itertools import combinations_with_replacement, product
 from typing import Annotated, Any
 
 import msgspec
@@ -61,6 +62,8 @@ class Variability(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for name, settings in spreads.items():
             where = f"variability.{name}"
             spread = decode(settings, Spread, where)
+            if not model.varies:
+                raise ConfigError(f"{where}: the model has no parameter that can vary")
             if name not in model.varies:
                 raise ConfigError(unknown(name, model.varies, "variability", "parameter to vary"))
             unit = _unit(model, name)
@@ -71,8 +74,7 @@ class Variability(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if given == "sigma_log":
                 logarithmic.add(name)
             ends[name] = _ends(spread, centre, sigmas[name], unit, where, log=name in logarithmic)
-            for end in ends[name]:
-                _try(model, name, end, where)
+        _try_ends(model, ends)
         return cls(centres=centres, sigmas=sigmas, ends=ends, logarithmic=frozenset(logarithmic))
 
     @property
@@ -92,8 +94,9 @@ class Variability(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         turn = np.log if name in self.logarithmic else np.asarray
         centre, sigma = turn(self.centres[name]), self.sigmas[name]
         low, high = ((turn(end) - centre) / sigma for end in self.ends[name])
-        below, within = ndtr(low), ndtr(high) - ndtr(low)
-        drawn = centre + sigma * ndtri(below + share * within)
+        side = -1.0 if low > 0 else 1.0  # the tail in which the CDF keeps its digits
+        below, above = ndtr(min(side * low, side * high)), ndtr(max(side * low, side * high))
+        drawn = centre + sigma * side * ndtri(below + share * (above - below))
         values = np.exp(drawn) if name in self.logarithmic else drawn
         kept: Floats = np.clip(values, *self.ends[name])
         return kept
@@ -147,11 +150,15 @@ def _ends(
     return low, high
 
 
-def _try(model: Model, name: str, value: float, where: str) -> None:
-    """Raise if the model would not take an end of the distribution for its parameter."""
-    try:
-        msgspec.structs.replace(model, **{name: value})
-    except ConfigError as error:
-        raise ConfigError(
-            f"{where}: it reaches {value:g}, and {error}; give low and high"
-        ) from error
+def _try_ends(model: Model, ends: dict[str, tuple[float, float]]) -> None:
+    """Raise if the model would not take some ends of the distributions, alone or in pairs."""
+    for one, other in combinations_with_replacement(ends, 2):
+        for values in product(ends[one], ends[other]):
+            trial = dict(zip((one, other), values, strict=True))
+            try:
+                msgspec.structs.replace(model, **trial)
+            except ConfigError as error:
+                told = " and ".join(f"{name} = {value:g}" for name, value in trial.items())
+                raise ConfigError(
+                    f"variability reaches {told}, and {error}; give low and high"
+                ) from error

@@ -164,3 +164,10 @@ def test_virtual_time_stands_and_real_time_passes() -> None:
     assert (virtual.now_s(), virtual.now_s()) == (0.0, 0.0)
     before_s = real.now_s()
     assert 0 <= before_s < real.now_s() < 5
+
+
+def test_a_device_of_the_other_polarity_is_refused() -> None:
+    with pytest.raises(ConfigError, match="jart-lab SETs at negative voltage; write sets_at = -1"):
+        Lab(plan("jart-lab", sets_at=1))
+    assert Lab(plan("jart-lab", sets_at=-1)).model.sets_at == -1
+    assert Lab(plan("resistor", sets_at=-1)).model.sets_at == 1

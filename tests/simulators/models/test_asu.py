@@ -407,3 +407,13 @@ def test_ngspice_agrees(tmp_path: Path) -> None:
     assert state["gap_m"][0] * 1e9 == pytest.approx(spice_nm[-1], rel=1e-4)
     assert spice_nm.max() > 0.5
     assert spice_k.max() > 310
+
+
+@pytest.mark.parametrize("voltage", [300.0, -300.0])
+def test_a_source_beyond_all_numbers_ends_at_the_bound(voltage: float) -> None:
+    """The heat overflows; the gap is at its bound, and the temperature a number."""
+    model = StanfordAsu()
+    drive = waveform([(1e-6, voltage), (1e-3, voltage), (1e-6, 0.0), (1e-6, 0.0)])
+    gap_m, kelvin = end(drive, 1e-9, model)
+    assert gap_m == (model.gap_min_m if voltage > 0 else model.gap_max_m)
+    assert kelvin == pytest.approx(298.0)

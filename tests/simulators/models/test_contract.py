@@ -43,7 +43,8 @@ class TestLayers(DeviceContract):
 
     @pytest.fixture
     def device(self, layers: str) -> Device:
-        self.noisy = self.random = layers in ("noise", "everything")
+        self.random = layers in ("noise", "everything")
+        self.noisy = self.random or layers == "relaxation"
         settings = EVERYTHING if layers == "everything" else LAYERS[layers]
         return get_model("stanford", i0_a=10e-6, **settings)
 

@@ -412,6 +412,21 @@ class TestDataDriven(DeviceContract):
         return get_model("data-driven-lab")
 
 
+@pytest.mark.parametrize("stop_v", [3.0, 4.0, 10.0, 20.0])
+def test_a_rising_source_leads_a_fast_cell(stop_v: float) -> None:
+    """It is behind its target by sqrt(c/s), c the target's speed, however high the voltage."""
+    model = get_model("data-driven-2017")
+    assert isinstance(model, DataDriven)
+    speed = 150.0 * stop_v / 1e-3
+    lag = math.sqrt(speed / (4.86e-5 * math.expm1(stop_v / 0.12)))
+    found = after(0.0, stop_v, 1e-3, 13.65e3, model=model)
+    assert found == pytest.approx(17160.0 + 150.0 * stop_v - lag, rel=1e-6)
+    limited = after(0.0, stop_v, 1e-3, 13.65e3, limit_a=0.01, model=model)
+    assert limited == pytest.approx(found, rel=1e-9)
+    assert after(0.0, stop_v, 1e-3, 5e4, model=model) == 5e4
+    assert after(0.0, -stop_v, 1e-3, 0.9e3, model=model) == 0.9e3
+
+
 def test_terminal_is_filled_for_each_reading() -> None:
     model = DataDriven()
     drive = Drive(

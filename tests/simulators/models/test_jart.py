@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy.constants import Boltzmann, elementary_charge
 
-from hil.errors import ConfigError
+from hil.errors import ConfigError, NotSupported
 from hil.simulators.models.files import get_model
 from hil.simulators.models.jart import VACANCY_HZ, VACANCY_ODDS, Jart
 from hil.simulators.models.jart_kernel import Cell, _leg, _rate, _slope, tick_hz
@@ -571,6 +571,14 @@ def test_the_set_for_a_lab_stays_within_its_limits() -> None:
     assert min(reads[1::4]) > 180e-6 > 7 * max(reads[3::4])
 
 
+def test_vacancies_do_not_step_for_ever() -> None:
+    """1e8 steps at 50 Hz are 2e6 s."""
+    Jart(rtn=True).refuse(waveform([(1.9e6, 0.1)]))
+    Jart().refuse(waveform([(1e9, 0.1)]))
+    with pytest.raises(NotSupported, match=r"1.05e\+08 times for each cell.*switch rtn off"):
+        Jart(rtn=True).refuse(waveform([(1.05e6, 0.1), (1.05e6, 0.0)]))
+
+
 # ---- read noise -------------------------------------------------------------------------------
 
 
@@ -660,6 +668,14 @@ def test_bad_numbers(name: str, value: float) -> None:
         ({"constants": "2019"}, "constants is '2019'"),
         ({"r_range": (5e-8, 4e-8)}, "r_range is 5e-08 to 4e-08"),
         ({"walk_n_max": 0.1, "n_max": 0.15}, "n_max is 0.15, outside its n_max_range 18 to 22"),
+        (
+            {"walk_l": 0.1, "l_range": (3e-10, 4e-9)},
+            "l walks up to 4e-09 m, but lcell_m, .* is 3e-09 m",
+        ),
+        (
+            {"walk_n_min": 0.1, "n_max": 0.012},
+            "n_min walks up to 0.016 and n_max down to 0.012 .*narrow their ranges",
+        ),
         ({"walk_l": 1.5}, "walk_l is 1.5; it must be at most 1"),
     ],
 )
@@ -675,3 +691,12 @@ def test_a_fresh_cell_is_in_hrs_unless_told_otherwise() -> None:
     assert (low[0], high[0]) == (0.008, 20.0)
     assert not Jart().ages
     assert Jart(rtn=True).ages
+
+
+@pytest.mark.parametrize("name", ["jart", "jart-lab", "jart-fit"])
+@pytest.mark.parametrize("n_disc", [0.004, 100.0])
+def test_a_fresh_cell_lies_between_the_bounds(name: str, n_disc: float) -> None:
+    with pytest.raises(
+        ConfigError, match=r"initial_n_disc.*it must be at most|n_min.*at most init"
+    ):
+        get_model(name, initial_n_disc=n_disc)

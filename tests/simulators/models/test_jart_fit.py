@@ -14,7 +14,7 @@ from scipy.constants import elementary_charge, k
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from hil.errors import ConfigError
+from hil.errors import ConfigError, NotSupported
 from hil.simulators.models import get_model
 from hil.simulators.models import jart_fit_kernel as kernel
 from hil.simulators.models.jart_fit import JartFit
@@ -505,6 +505,30 @@ def test_walks_around_the_cells_own_values() -> None:
     assert np.all((low < [0.92, 0.2]) & (high > [1.08, 1.7]))
 
 
+def test_noise_is_not_renewed_for_ever() -> None:
+    """1e7 renewals of 10 ns are 0.1 s where N moves; reads and rests are none."""
+    model = JartFit(**WALKS, noise_step_s=1e-8)
+    with pytest.raises(NotSupported, match=r"noise_step_s, 1e-08 s, .* 1.02e\+07 times .*shorten"):
+        model.refuse(waveform([(0.0, RESET_V), (0.102, RESET_V), (0.0, 0.0)]))
+    with pytest.raises(NotSupported, match=r"1\.2e"):
+        model.refuse(waveform([(0.0, SET_V), (2e-3, SET_V), (0.0, 0.0)], repeats=60))
+    model.refuse(waveform([(0.0, RESET_V), (0.0995, RESET_V), (0.0, 0.0)]))
+    model.refuse(waveform([(0.0, 1e-3), (1e6, 1e-3), (0.0, 0.0), (1e6, 0.0)]))
+    JartFit(noise_step_s=1e-8).refuse(waveform([(1e6, RESET_V)]))
+    NOISY.refuse(waveform([(1e6, RESET_V)]))
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_is_refused_is_where_noise_is_renewed(sign: int) -> None:
+    """Below the voltages from which on refuse counts, the kernel draws once, whatever N is."""
+    model = JartFit(**WALKS, noise_step_s=1e-8)
+    still_v = max(model._least_moving_v(1e-8), key=lambda v: sign * v)
+    for voltage, renewed in ((still_v, False), (1.6 * still_v, True)):
+        state = cells_at(np.geomspace(0.02, 17, 7), model)
+        model.play(state, np.arange(7), waveform([(0.0, voltage), (1e-6, voltage)]))
+        assert (state["draws"].max() > 1) == renewed
+
+
 def test_device_of_the_pulse_predictor() -> None:
     """Its cells go up and come back, each at its own pace."""
     device = get_model("jart-fit-var")
@@ -558,7 +582,19 @@ def test_published_ranges() -> None:
         ({"walk_within": "device"}, "walk_within is 'device'"),
         ({"r_range": (50e-9, 40e-9)}, "r_range is 5e-08 to 4e-08"),
         ({"n_min_range": (0.004, INF)}, "n_min_range"),
-        ({"n_min_range": (0.004, 19.0)}, "n_min_range ends at 19"),
+        (
+            {"n_min_range": (0.004, 19.0), "walk_n_min": 0.1},
+            "n_min walks up to 19 and n_max down to 18",
+        ),
+        ({"l_range": (3e-10, 4e-9), "jitter_l": 0.1}, "l walks up to 4e-09 m, but lcell_m"),
+        (
+            {"l_m": 2.9e-9, "walk_within": "cell", "walk_l": 0.05, "jitter_l": 0.01},
+            "l walks up to 3.045e-09 m, but lcell_m",
+        ),
+        (
+            {"n_min": 10.0, "walk_within": "cell", "walk_n_min": 0.9, "walk_n_max": 0.1},
+            "n_min walks up to 19 and n_max down to 18",
+        ),
         ({"r_m": 60e-9, "walk_r": 0.1}, "r is 6e-08, outside its r_range"),
     ],
 )

@@ -14,6 +14,7 @@ from hil.program import Program, hold, pulse, ramp, read, wait
 from hil.simulators.models import get_model
 from hil.simulators.models.jump_table import JumpTable
 from hil.simulators.physics_bench import PhysicsBench, Source
+from tests.simulators.models.drives import waveform
 from tests.tiox_published import AT_US, PUBLISHED_US
 
 CASES = [
@@ -140,6 +141,19 @@ def test_a_pulse_that_arrives_too_small_at_the_cell_is_refused() -> None:
     )
     with bench, pytest.raises(NotSupported, match="at the cell"):
         bench.apply(pulse(1.5, high_s=500e-9))
+
+
+@pytest.mark.parametrize(("ohm", "limit_a"), [(2100.0, np.inf), (0.0, 7.4e-6)])
+def test_a_pulse_that_arrives_too_small_at_any_cell_is_refused_before(
+    ohm: float, limit_a: float
+) -> None:
+    """The least conductance is 5 uS: 1.5 V less 1 % is lost at 2,020 ohm and at 7.425 uA."""
+    model = get_model("tiox")
+    points = [(1e-7, 1.5), (500e-9, 1.5), (1e-7, 0.0)]
+    with pytest.raises(NotSupported, match=r"no jump table for \+1.48"):
+        model.refuse(waveform(points, ohm, limit_a))
+    model.refuse(waveform(points, 0.9 * ohm, 1.01 * limit_a))
+    model.refuse(waveform(points))
 
 
 def test_tolerances_are_kept_to_the_edge() -> None:

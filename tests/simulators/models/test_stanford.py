@@ -23,7 +23,7 @@ from scipy.constants import elementary_charge, k
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from hil.errors import ConfigError
+from hil.errors import ConfigError, NotSupported
 from hil.simulators.models import get_model
 from hil.simulators.models.model import Drive, Floats, State, Terminal
 from hil.simulators.models.stanford import Stanford
@@ -597,6 +597,20 @@ def test_noisy_set_does_not_depend_on_the_cut() -> None:
         fractions.append(np.mean(gap_m < 0.7e-9))
     assert 0.3 < fractions[0] < 0.7
     assert fractions[0] == pytest.approx(fractions[1], abs=4 * math.sqrt(0.5 / 6000))
+
+
+def test_noise_is_not_drawn_for_ever() -> None:
+    """At 298 K a kick of 0.01 nm takes 55 us: 1e7 are 555 s, where the field moves LRS."""
+    model = Stanford(delta_gap0_m_per_s=1e-4)
+    cold = 1 + math.exp((450 - 298) / 500)
+    assert 1e7 * (1e-11 * cold / 1e-4) ** 2 / 1e-9 == pytest.approx(554.7, rel=1e-3)
+    with pytest.raises(NotSupported, match=r"1.01e\+07 times for each cell.*shorten the drive"):
+        model.refuse(waveform([(563.0, 1.6)]))
+    with pytest.raises(NotSupported, match=r"1\.01e"):
+        model.refuse(waveform([(5.63, 1.6)], repeats=100))
+    model.refuse(waveform([(550.0, 1.6)]))
+    model.refuse(waveform([(1e6, 0.1), (1e6, 0.0)]))
+    Stanford().refuse(waveform([(1e6, 1.6)]))
 
 
 def test_noise_is_off_unless_asked_for() -> None:

@@ -49,6 +49,18 @@ def test_repeats_after_forming_are_played_as_often() -> None:
     assert (state == other).all()
 
 
+@pytest.mark.parametrize("edge_s", [0.0, 100e-9])
+def test_a_pulse_that_forms_an_event_model_is_its_first_pulse(edge_s: float) -> None:
+    forming = {"form_v": "1.5V", "pristine_ohm": "1Mohm"}
+    device = get_model("tiox", initial_conductance_s="10uS", forming=forming)
+    pulse = [(edge_s, 1.8), (500e-9, 1.8), (edge_s, 0.0), (1e-6, 0.1)]
+    seen, state = play(device, waveform(pulse), cells=20)
+    plain, other = play(get_model("tiox", initial_conductance_s="10uS"), waveform(pulse), 20)
+    assert (state["form_v"] == 0).all()
+    assert (state["conductance_s"] == other["conductance_s"]).all()
+    assert (seen.current_a[-1] == plain.current_a[-1]).all()
+
+
 @pytest.mark.parametrize(("model", "sign"), [("stanford", 1), ("jart", -1)])
 def test_only_the_polarity_of_the_set_forms(model: str, sign: int) -> None:
     device = get_model(model, forming=FORMING)

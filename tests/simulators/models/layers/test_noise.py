@@ -87,10 +87,21 @@ def test_at_the_limit_the_voltage_is_noisy() -> None:
     assert seen.voltage_v.std() == pytest.approx(0.5 * 0.05, rel=0.1)
 
 
+@pytest.mark.parametrize("limit_a", [9.8e-6, 1.02e-5])
+def test_noise_about_the_limit_passes_neither_limit_nor_source(limit_a: float) -> None:
+    seen, _ = play(device(white=0.05), waveform([(1e-6, 0.1)], limit_a=limit_a), 1000)
+    assert (seen.current_a <= limit_a).all()
+    assert (seen.voltage_v <= 0.1 * (1 + 1e-12)).all()
+    assert 0 < seen.limited.sum() < 1000
+    assert (seen.current_a[seen.limited] == limit_a).all()
+    assert seen.voltage_v[~seen.limited] == pytest.approx(0.1, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("noise", "words"),
     [
         ({"white": -1}, "white"),
+        ({"white": 5}, "white"),
         ({"flicker": float("nan")}, "flicker"),
         ({"fastest_s": 1.0, "slowest_s": 0.1}, "fastest_s 1 s must be below slowest_s 0.1 s"),
         ({"per_decade": 4}, "45 components of 1/f noise are more than 24"),

@@ -37,7 +37,7 @@ def test_drift_is_a_power_law_of_the_age() -> None:
     what = device(drift=0.05)
     state = programmed(what)
     read = conductances_s(what, state, 1.0, 9.0, 990.0)[:, 0]
-    ages_s = np.array([1.0, 10.0, 1000.0]) + 1e-7
+    ages_s = np.array([1.0, 10.0, 1000.0])
     assert read == pytest.approx(30e-6 * (ages_s / 1e-3) ** -0.05, rel=1e-6)
 
 
@@ -70,15 +70,56 @@ def test_waiting_between_programs_counts() -> None:
     assert after == pytest.approx(inside, rel=1e-9)
 
 
-def test_before_the_onset_nothing_happens_and_shorter_rests_add_up() -> None:
+def test_before_the_onset_nothing_happens() -> None:
     what = device(drift=0.5, spread=0.1)
+    read = conductances_s(what, programmed(what), *[0.1e-3] * 10)[:, 0]
+    assert read == pytest.approx(np.full(10, 30e-6), rel=1e-9)
+
+
+@pytest.mark.parametrize("parts", [2, 30, 20_000])
+def test_a_rest_may_be_made_up_of_any_segments(parts: int) -> None:
+    what = device(drift=0.05, spread=0.1)
+    whole, cut = programmed(what, 3), programmed(what, 3)
+    at_once = conductances_s(what, whole, 10.0)
+    drive = waveform([(10.0 / parts, 0.1)], repeats=parts, start_s=float(cut["seen_s"][0]))
+    one_by_one = what.play(cut, np.arange(3), drive).current_a / 0.1
+    assert one_by_one[-1] == pytest.approx(at_once[-1], rel=1e-6)
+    moves = len(np.unique(one_by_one[:, 0]))
+    assert 0.6 * min(parts, 97) < moves <= min(parts, 97)
+
+
+def test_cells_between_pulses_relax_if_they_are_given_the_time() -> None:
+    what = device(drift=0.2)
     state = programmed(what)
-    read = conductances_s(what, state, *[0.4e-3] * 10, 2e-3)[:, 0]
-    assert read[:10] == pytest.approx(np.full(10, 30e-6), rel=1e-9)
-    noiseless = device(drift=0.5)
-    state = programmed(noiseless)
-    late = conductances_s(noiseless, state, *[0.4e-3] * 10, 2e-3)[-1, 0]
-    assert late == pytest.approx(30e-6 * 6.0**-0.5, rel=1e-3)
+    cycle = [*SET, (1e-2, 0.0), (1e-6, 0.1), (1e-7, 0.0)]
+    seen = what.play(state, np.arange(1), waveform(cycle, repeats=5, start_s=1.0))
+    reads = seen.current_a.reshape(5, -1)[:, 3] / 0.1
+    fast = [*SET, (1e-4, 0.0), (1e-6, 0.1), (1e-7, 0.0)]
+    unrelaxed = what.play(programmed(what), np.arange(1), waveform(fast)).current_a[3, 0] / 0.1
+    assert reads == pytest.approx(np.full(5, unrelaxed * 10**-0.2), rel=0.01)
+
+
+def test_a_cell_beyond_its_range_is_not_pulled_back_into_it() -> None:
+    what = get_model("jart", relaxation={"spread": 1e-4})
+    state = what.initial_state(50, np.random.default_rng(1))
+    what.play(state, np.arange(50), waveform([(1e-6, -1.2), (1e-7, 0.0)]))
+    state["n_disc_1e26_per_m3"] = np.repeat([0.006, 25.0], 25)
+    before = what.current_a(state, 0.1)
+    what.play(state, np.arange(50), waveform([(10.0, 0.1)], start_s=float(state["seen_s"][0])))
+    moved = np.log(what.current_a(state, 0.1) / before)
+    assert 1e-5 < moved.std() < 1e-3
+
+
+def test_at_a_bound_the_walk_is_reflected() -> None:
+    what = get_model("jart", relaxation={"spread": 0.06})
+    state = what.initial_state(500, np.random.default_rng(1))
+    what.play(state, np.arange(500), waveform([(1e-6, -1.2), (1e-7, 0.0)]))
+    state["n_disc_1e26_per_m3"] = 20.0
+    before = what.current_a(state, 0.1)
+    what.play(state, np.arange(500), waveform([(10.0, 0.1)], start_s=float(state["seen_s"][0])))
+    moved = np.log(what.current_a(state, 0.1) / before)
+    assert (moved < 0).all()
+    assert np.sqrt((moved**2).mean()) == pytest.approx(0.06 * 2, rel=0.1)
 
 
 def test_fresh_cells_do_not_relax() -> None:

@@ -34,8 +34,20 @@ def test_current_at_a_voltage_is_the_root_of_kirchhoffs_law(voltage_v: float) ->
         assert current_a == pytest.approx(bare.current_a(one, cell_v)[0], rel=1e-9, abs=1e-30)
 
 
+def test_currents_of_many_voltages_at_once() -> None:
+    device = get_model("jart", series_ohm=2e3, noise={"white": 0.1})
+    state = device.initial_state(3, np.random.default_rng(1))
+    state["n_disc_1e26_per_m3"] = [0.1, 1.0, 10.0]
+    volts = np.array([[-0.3], [0.0], [0.2], [0.4]])
+    at_once = device.current_a(state, volts)
+    assert at_once.shape == (4, 3)
+    for row, voltage_v in zip(at_once, volts[:, 0], strict=True):
+        assert row == pytest.approx(device.current_a(state, voltage_v), rel=1e-12)
+
+
 def test_none_is_no_layer() -> None:
     assert get_model("stanford", series_ohm=0) == get_model("stanford")
+    assert get_model("jart-lab", series_ohm=False) == get_model("jart-lab", series_ohm=0)
 
 
 @pytest.mark.parametrize("value", ["-1ohm", "1kV", float("nan")])

@@ -36,6 +36,18 @@ def test_a_sigma_of_the_logarithm_gives_a_log_normal_distribution() -> None:
     assert kstest(np.log(state["i0_a"]), norm(np.log(1e-3), 0.3).cdf).pvalue > 1e-3
 
 
+def test_far_in_the_upper_tail_values_crowd_at_the_lower_end() -> None:
+    state = cells(v0_v={"sigma": "1mV", "low": "0.27V", "high": "0.275V"})
+    wanted = truncnorm(20, 25, 0.25, 0.001)
+    assert kstest(state["v0_v"], wanted.cdf).pvalue > 1e-3
+
+
+def test_the_variability_of_a_file_can_be_changed_and_taken_away() -> None:
+    changed = get_model("jart-var", variability={"r_m": {"sigma_relative": 0.02}})
+    assert {"r_m", "l_m", "n_min", "n_max"} <= set(changed.state_dtype.names or ())
+    assert "r_m" not in (get_model("jart-var", variability=False).state_dtype.names or ())
+
+
 def test_parameters_are_drawn_independently_and_each_by_its_name() -> None:
     both = cells(v0_v={"sigma_relative": 0.04}, i0_a={"sigma_log": 0.3})
     alone = cells(v0_v={"sigma_relative": 0.04})
@@ -64,8 +76,15 @@ def test_a_cell_behaves_as_a_model_with_its_own_parameters() -> None:
         ({"v0_v": {"sigma": float("nan")}}, "nan"),
         ({"v0_v": {"sigma": -0.01}}, "sigma is -0.01; it must be above 0"),
         ({"v0_v": {"sigma": 0.01, "low": 0.3, "high": 0.2}}, "must be below"),
-        ({"v0_v": {"sigma": 0.1}}, "reaches -0.15, and v0_v is -0.15 V; it must be above 0 V"),
+        (
+            {"v0_v": {"sigma": 0.1}},
+            "reaches v0_v = -0.15, and v0_v is -0.15 V; it must be above 0 V",
+        ),
         ({"i0_a": {"sigma_log": 0.9}}, "outside 0 to 0.01 A of the Stanford-PKU"),
+        (
+            {"gap_min_m": {"sigma": "0.3nm", "low": 0}, "gap_max_m": {"sigma": "0.2nm"}},
+            "reaches gap_min_m = 1.4e-09 and gap_max_m = 9e-10",
+        ),
         ({"v0_v": {"sigmo": 0.1}}, "did you mean 'sigma'"),
     ],
 )
