@@ -23,8 +23,9 @@ import numpy as np
 from machine import Figure, machine
 from numpy.typing import NDArray
 
+from hil.simulators.models.drive import Drive
 from hil.simulators.models.files import get_model
-from hil.simulators.models.model import Device, Drive, State
+from hil.simulators.models.model import Device, State
 
 Floats = NDArray[np.float64]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from hil.errors import MissingExtra, StoreError
+from hil.errors import MissingExtra
 from hil.protocol import Table
 from hil.store import Header
+from hil.whole_file import whole_file
 
 
 def export_table(table: Table, header: Header, kind: str, path: Path) -> int:
@@ -25,13 +26,8 @@ def export_table(table: Table, header: Header, kind: str, path: Path) -> int:
     StoreError
         If the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as part:
         FORMATS[kind](table, header, part)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     return len(next(iter(table.values())))
 
 

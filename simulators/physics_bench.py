@@ -26,7 +26,8 @@ from hil.errors import StoreError
 from hil.limits import Limits
 from hil.program import Program
 from hil.readings import Readings
-from hil.simulators.models.model import Device, Drive, Floats, Terminal
+from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.model import Device
 from hil.simulators.readout import Readout
 from hil.units import quantity
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 from numpy.typing import ArrayLike
 
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 from hil.simulators.waveform import Trace
 
 LINES = 200

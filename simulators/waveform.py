@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Device, Drive, Floats
-from hil.simulators.whole_file import whole_file
+from hil.simulators.models.drive import Drive, Floats
+from hil.simulators.models.model import Device
+from hil.whole_file import whole_file
 
 LARGEST = 200_000_000
 """At most so many values (rows times cells times columns) are kept in memory: 1.6 GB."""

@@ -109,7 +109,7 @@ def simulate(
 ) -> None:
     """Take fresh cells of a model through a waveform; current and state after each row."""
     from hil.simulators.waveform import read_waveform, simulate, write_trace
-    from hil.simulators.whole_file import refuse_unwritable
+    from hil.whole_file import refuse_unwritable
 
     console = Console(as_json)
     seed = choose_seed() if seed is None else seed
@@ -259,7 +259,7 @@ def _progress(console: Console) -> "Iterator[Callable[[int, int], None]]":
 
 def _draw(trace: "Trace", memory: str, title: str, path: Path) -> None:
     from hil.simulators.picture import picture_of
-    from hil.simulators.whole_file import whole_file
+    from hil.whole_file import whole_file
 
     figure = picture_of(trace, memory, title=title)
     with whole_file(path) as part:

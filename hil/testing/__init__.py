@@ -1,4 +1,4 @@
-"""Contract suites: what every bench must do, as tests that a lab can run on its own.
+"""Contract suites: what every bench and every device must do, as tests that a lab can run.
 
 They need pytest, which the extra ``test`` brings.
 """

@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.model import Device, State
 
 READ_V = 0.1
 

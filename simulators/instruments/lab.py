@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from hil.clock import RealClock, VirtualClock
 from hil.decode import unknown
 from hil.errors import ConfigError
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.files import make_model, resolve
-from hil.simulators.models.model import Drive, Floats, Terminal
 from hil.virtual import LabPlan
 
 _CELL = np.zeros(1, np.int64)

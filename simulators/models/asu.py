@@ -35,9 +35,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.simulators.models.asu_kernel import LAW, walk
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.gap import Gap
 from hil.simulators.models.gap_kernel import BOLTZMANN_EV_PER_K
-from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.model import State, records
 from hil.units import quantity
 
 

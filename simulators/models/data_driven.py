@@ -33,7 +33,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
 from hil.simulators.models.data_driven_kernel import LAW, Common, walk
-from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.model import State, records
 from hil.simulators.models.published import Published, within
 from hil.units import quantity
 

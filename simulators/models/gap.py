@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Floats, State
+from hil.simulators.models.drive import Floats
+from hil.simulators.models.model import State
 from hil.simulators.models.published import Published
 from hil.units import quantity
 

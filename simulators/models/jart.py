@@ -64,8 +64,9 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.jart_kernel import LAW, look, walk
-from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.model import State, records
 from hil.simulators.models.parts import refuse_parts
 from hil.simulators.models.published import within
 from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Vcm, each

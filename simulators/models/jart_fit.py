@@ -59,8 +59,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hil.errors import ConfigError
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.jart_fit_kernel import CELL, LAW, STILL, currents, rates, walk
-from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.model import State, records
 from hil.simulators.models.parts import MOST_PARTS, refuse_parts
 from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Range, Vcm, each
 from hil.units import quantity

@@ -549,9 +549,9 @@ def walk(
     cells : (cells,) int64
         Which cells.
     duration_s, start_v, stop_v, measured, units
-        See `hil.simulators.models.model.Drive`.
+        See `hil.simulators.models.drive.Drive`.
     voltage_v, current_a, limited
-        See `hil.simulators.models.model.Terminal`.
+        See `hil.simulators.models.drive.Terminal`.
     """
     memo = np.full((_PLACES, 7), np.nan)
     one = start_v.shape[1] == 1

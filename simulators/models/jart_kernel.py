@@ -898,9 +898,9 @@ def walk(
     begin_s : (1,) or (cells,) float64
         When the drive begins.
     duration_s, start_v, stop_v, measured, units
-        See `hil.simulators.models.model.Drive`.
+        See `hil.simulators.models.drive.Drive`.
     voltage_v, current_a, limited
-        See `hil.simulators.models.model.Terminal`.
+        See `hil.simulators.models.drive.Terminal`.
     """
     one = start_v.shape[1] == 1
     odds = (noise[0], noise[1], noise[2])

@@ -28,8 +28,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hil.errors import ConfigError
+from hil.simulators.models.drive import Floats
 from hil.simulators.models.jump_table_kernel import Grids
-from hil.simulators.models.model import Floats, State
+from hil.simulators.models.model import State
 from hil.simulators.models.pulsed import NO_GRIDS, Profiles, Pulsed
 from hil.units import quantity
 

@@ -36,7 +36,8 @@ from scipy.interpolate import CubicSpline
 
 from hil.draws import normals
 from hil.errors import ConfigError
-from hil.simulators.models.model import Floats, State
+from hil.simulators.models.drive import Floats
+from hil.simulators.models.model import State
 from hil.simulators.models.pulsed import Profiles, Pulsed
 from hil.simulators.models.streams import PULSE
 from hil.units import quantity

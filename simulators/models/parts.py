@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import NotSupported
-from hil.simulators.models.model import Drive
+from hil.simulators.models.drive import Drive
 
 MOST_PARTS = 1e7
 """At most so many parts a cell and drive; one takes a kernel 0.1 to 1 us, so that is seconds."""

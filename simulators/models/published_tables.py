@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 
 _LARGEST_S = 0.1
 """A conductance above this is taken for one that is not in siemens."""

@@ -8,6 +8,7 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import NotSupported
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.jump_table_kernel import (
     AMPLITUDE,
     EDGE,
@@ -16,7 +17,7 @@ from hil.simulators.models.jump_table_kernel import (
     find_unknown,
     play,
 )
-from hil.simulators.models.model import Drive, Floats, Model, State, Terminal
+from hil.simulators.models.model import Model, State
 from hil.units import quantity
 
 

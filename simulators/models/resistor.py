@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Drive, Floats, Model, State, Terminal
+from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.model import Model, State
 from hil.units import quantity
 
 

@@ -41,9 +41,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.gap import Gap
 from hil.simulators.models.gap_kernel import BOLTZMANN_EV_PER_K
-from hil.simulators.models.model import Drive, Floats, State, Terminal, records
+from hil.simulators.models.model import State, records
 from hil.simulators.models.parts import refuse_parts
 from hil.simulators.models.published import within
 from hil.simulators.models.stanford_kernel import LAW, walk

@@ -16,7 +16,8 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Floats, State
+from hil.simulators.models.drive import Floats
+from hil.simulators.models.model import State
 from hil.simulators.models.published import Published, within
 from hil.units import quantity
 

@@ -13,7 +13,6 @@ from hil.errors import ConfigError, NotSupported, StoreError
 from hil.simulators import waveform as module
 from hil.simulators.models.files import get_model
 from hil.simulators.waveform import Trace, Waveform, read_waveform, simulate, write_trace
-from hil.simulators.whole_file import refuse_unwritable, whole_file
 
 TIMES = [0.0, 1e-6, 1e-6, 2e-6, 3.5e-6, 4e-6, 4e-6, 5e-6, 0.1, 0.2]
 VOLTS = [0.0, 0.1, -0.25, -0.25, 1.0, 2.0, 0.0, 0.0, 0.3, 0.0]
@@ -291,28 +290,6 @@ def test_a_file_appears_whole_or_not_at_all(
     monkeypatch.undo()
     write_trace(traced(), tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().startswith("time_s,")
-    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
-
-
-def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
-    def stop(path: Path) -> None:
-        with whole_file(path) as part:
-            part.write_text("half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        stop(tmp_path / "out.csv")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_cannot_be_written_is_told_before_anything_is_lost(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"no such.out.csv cannot be written \(No such file"):
-        refuse_unwritable(tmp_path / "no such" / "out.csv")
-    with pytest.raises(StoreError, match="is no plain file; name another one"):
-        refuse_unwritable(tmp_path)
-    kept = written(tmp_path / "out.csv", "old")
-    refuse_unwritable(kept)
-    assert kept.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 

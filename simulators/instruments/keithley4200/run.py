@@ -10,7 +10,7 @@ from hil.simulators.instruments.keithley4200.track import Track
 from hil.simulators.instruments.keithley4200.unconfirmed import PMU_EDGE_S, RPM_NOISE_A
 from hil.simulators.instruments.keithley4200.waveform import Flags, Integers
 from hil.simulators.instruments.lab import Lab
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 from hil.simulators.readout import Readout
 
 OUTPUT_OHM = 50.0

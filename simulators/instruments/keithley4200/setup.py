@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hil.simulators.instruments.kxci import Refused, expect, integer, name, number, switch
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 
 VOLTAGE, CURRENT, COMMON = 1, 2, 3
 """Source modes of `CH`."""

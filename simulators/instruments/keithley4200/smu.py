@@ -19,7 +19,7 @@ from hil.simulators.instruments.keithley4200.unconfirmed import (
 from hil.simulators.instruments.keithley4200.waveform import INSTANT_S, Flags, Integers
 from hil.simulators.instruments.kxci import Refused
 from hil.simulators.instruments.lab import Lab, Signal
-from hil.simulators.models.model import Floats, Terminal
+from hil.simulators.models.drive import Floats, Terminal
 from hil.simulators.readout import Readout
 
 MOST_V = 210.0

@@ -30,7 +30,7 @@ from hil.simulators.instruments.keithley4200.unconfirmed import (
 )
 from hil.simulators.instruments.keithley4200.waveform import INSTANT_S
 from hil.simulators.instruments.kxci import Refused, engineering, expect, integer, name
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 
 
 @dataclass

@@ -17,7 +17,7 @@ from hil.simulators.instruments.keithley4200.waveform import (
     edge,
 )
 from hil.simulators.instruments.lab import Signal
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 
 
 class Rows(NamedTuple):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hil.simulators.instruments.keithley4200.unconfirmed import TOO_MANY_POINTS
 from hil.simulators.instruments.kxci import Refused
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]

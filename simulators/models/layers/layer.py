@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.model import Device, State
 
 Columns = tuple[tuple[Any, ...], ...]
 """Names and types of columns, as `numpy.dtype` takes them."""

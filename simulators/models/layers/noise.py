@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import ConfigError
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.layers.layer import Columns, Layer, ohmic
 from hil.simulators.models.layers.noise_kernel import fluctuate
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.model import Device, State
 from hil.units import quantity
 
 _LEAST = 0.01

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.draws import normals
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.layers.layer import Columns, Layer
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.model import Device, State
 from hil.simulators.models.streams import RELAXATION
 from hil.units import quantity
 

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.layers.layer import Layer
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.model import Device, State
 from hil.units import quantity
 
 
@@ -38,7 +39,13 @@ class Series(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive
     ) -> Terminal:
         """Take cells through a drive behind the resistor too."""
-        behind = replace(drive, source_ohm=drive.source_ohm + self.series_ohm)
-        seen = inner.play(state, cells, behind)
+        seen = inner.play(state, cells, self._behind(drive))
         voltage_v = seen.voltage_v + seen.current_a * self.series_ohm
         return Terminal(voltage_v, seen.current_a, seen.limited)
+
+    def refuse(self, inner: Device, drive: Drive) -> None:
+        """Raise if there is no answer to a drive behind the resistor too."""
+        inner.refuse(self._behind(drive))
+
+    def _behind(self, drive: Drive) -> Drive:
+        return replace(drive, source_ohm=drive.source_ohm + self.series_ohm)

@@ -7,8 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.draws import uniforms
 from hil.errors import ConfigError
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.layers.layer import Columns, Layer, ohmic
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.model import Device, State
 from hil.simulators.models.streams import STUCK
 from hil.units import quantity
 

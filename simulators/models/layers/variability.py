@@ -14,8 +14,9 @@ from scipy.special import ndtr, ndtri
 from hil.decode import decode, members_of, unknown, unwrapped
 from hil.draws import uniforms
 from hil.errors import ConfigError
+from hil.simulators.models.drive import Floats
 from hil.simulators.models.layers.layer import Columns, Layer
-from hil.simulators.models.model import Device, Floats, Model, State
+from hil.simulators.models.model import Device, Model, State
 from hil.simulators.models.streams import SPREAD
 from hil.units import parse_quantity
 

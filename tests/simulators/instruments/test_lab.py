@@ -12,7 +12,7 @@ from hil.config import find_bench
 from hil.errors import ConfigError, NotSupported
 from hil.program import Program, pulse, read
 from hil.simulators.instruments.lab import Lab, Log, Signal
-from hil.simulators.models.model import Terminal
+from hil.simulators.models.drive import Terminal
 from hil.simulators.physics_bench import PhysicsBench, Source
 from hil.simulators.physics_file import PhysicsFile
 from hil.virtual import LabPlan

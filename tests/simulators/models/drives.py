@@ -6,7 +6,8 @@ from random import Random
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hil.simulators.models.model import Device, Drive, State, Terminal
+from hil.simulators.models.drive import Drive, Terminal
+from hil.simulators.models.model import Device, State
 
 Steps = list[tuple[float, float]]
 """Duration (s) and the voltage (V) to which the source goes in it."""

@@ -24,7 +24,8 @@ from scipy.optimize import brentq
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.asu import StanfordAsu
-from hil.simulators.models.model import Drive, Floats, State, Terminal
+from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.model import State
 from tests.simulators.models.drives import (
     Steps,
     check_cells_apart,

@@ -20,8 +20,9 @@ from scipy.optimize import brentq
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
 from hil.simulators.models.data_driven import DataDriven
+from hil.simulators.models.drive import Drive, Terminal
 from hil.simulators.models.files import shipped_model_files
-from hil.simulators.models.model import Device, Drive, Terminal
+from hil.simulators.models.model import Device
 from hil.testing.device_contract import DeviceContract, Pulse
 from tests.simulators.models.drives import cells_at
 

@@ -19,10 +19,11 @@ from numpy.typing import ArrayLike
 from scipy.constants import Boltzmann, elementary_charge
 
 from hil.errors import ConfigError, NotSupported
+from hil.simulators.models.drive import Drive, Terminal
 from hil.simulators.models.files import get_model
 from hil.simulators.models.jart import VACANCY_HZ, VACANCY_ODDS, Jart
 from hil.simulators.models.jart_kernel import Cell, _leg, _rate, _slope, tick_hz
-from hil.simulators.models.model import Device, Drive, State, Terminal
+from hil.simulators.models.model import Device, State
 from hil.testing.device_contract import DeviceContract, Pulse
 from tests.simulators.models import jart_reference
 from tests.simulators.models.drives import (
@@ -700,3 +701,9 @@ def test_a_fresh_cell_lies_between_the_bounds(name: str, n_disc: float) -> None:
         ConfigError, match=r"initial_n_disc.*it must be at most|n_min.*at most init"
     ):
         get_model(name, initial_n_disc=n_disc)
+
+
+def test_the_published_cell_runs_as_hot_as_the_readme_says() -> None:
+    state = cells_at(20.0, Jart())
+    assert Jart().filament_k(state, -1.3)[0] == pytest.approx(2300, abs=10)
+    assert Jart().current_a(state, -1.3)[0] == pytest.approx(-0.77e-3, abs=0.01e-3)

@@ -17,8 +17,9 @@ from scipy.optimize import brentq
 from hil.errors import ConfigError, NotSupported
 from hil.simulators.models import get_model
 from hil.simulators.models import jart_fit_kernel as kernel
+from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.jart_fit import JartFit
-from hil.simulators.models.model import Device, Drive, Floats, State, Terminal
+from hil.simulators.models.model import Device, State
 from hil.testing.device_contract import DeviceContract, Pulse
 from tests.simulators.models.drives import (
     Steps,

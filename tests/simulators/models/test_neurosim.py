@@ -11,7 +11,8 @@ from scipy.stats import kstest, norm
 
 from hil.errors import ConfigError, NotSupported
 from hil.simulators.models import get_model
-from hil.simulators.models.model import Device, Drive, State
+from hil.simulators.models.drive import Drive
+from hil.simulators.models.model import Device, State
 from hil.simulators.models.neurosim import NeuroSim, a_norm
 from hil.testing.device_contract import DeviceContract, Pulse
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hil.simulators.models.drive import Drive, Floats
 from hil.simulators.models.files import get_model
-from hil.simulators.models.model import Device, Drive, Floats
+from hil.simulators.models.model import Device
 from tests.simulators.models import spice
 from tests.simulators.models.jart_reference import Jart, Point, crossings
 from tests.simulators.models.spice import Trace, needs_ngspice

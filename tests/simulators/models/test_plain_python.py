@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from hil.simulators.models.model import Floats
+from hil.simulators.models.drive import Floats
 
 ROOT = Path(__file__).resolve().parents[3]
 

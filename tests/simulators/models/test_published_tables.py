@@ -13,8 +13,8 @@ from scipy.stats import kstest, kstwo, norm
 from hil.config import find_bench
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
+from hil.simulators.models.drive import Floats
 from hil.simulators.models.jump_table import JumpTable
-from hil.simulators.models.model import Floats
 from hil.simulators.models.published_tables import inlined, read_published
 from tests.tiox_published import AT_US, PUBLISHED_US
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Drive, Terminal
+from hil.simulators.models.drive import Drive, Terminal
 from hil.simulators.models.resistor import Resistor
 
 

@@ -25,7 +25,8 @@ from scipy.optimize import brentq
 
 from hil.errors import ConfigError, NotSupported
 from hil.simulators.models import get_model
-from hil.simulators.models.model import Drive, Floats, State, Terminal
+from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.model import State
 from hil.simulators.models.stanford import Stanford
 from tests.simulators.models.drives import (
     Steps,

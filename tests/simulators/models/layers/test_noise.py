@@ -8,7 +8,8 @@ from scipy.signal import welch
 
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
-from hil.simulators.models.model import Device, Floats
+from hil.simulators.models.drive import Floats
+from hil.simulators.models.model import Device
 from tests.simulators.models.drives import play, waveform
 
 

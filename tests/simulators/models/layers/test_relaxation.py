@@ -7,7 +7,8 @@ import pytest
 
 from hil.errors import ConfigError
 from hil.simulators.models import get_model
-from hil.simulators.models.model import Device, Floats, State
+from hil.simulators.models.drive import Floats
+from hil.simulators.models.model import Device, State
 from tests.simulators.models.drives import waveform
 
 SET = [(1e-7, 2.0), (1e-7, 0.0)]

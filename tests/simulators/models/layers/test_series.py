@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from hil.errors import ConfigError
+from hil.errors import ConfigError, NotSupported
 from hil.simulators.models import get_model
 from tests.simulators.models.drives import play, waveform
 
@@ -43,6 +43,13 @@ def test_currents_of_many_voltages_at_once() -> None:
     assert at_once.shape == (4, 3)
     for row, voltage_v in zip(at_once, volts[:, 0], strict=True):
         assert row == pytest.approx(device.current_a(state, voltage_v), rel=1e-12)
+
+
+def test_a_pulse_that_the_resistor_makes_too_small_is_refused_before_it_is_played() -> None:
+    pulse = waveform([(1e-7, 1.8), (500e-9, 1.8), (1e-7, 0.0)])
+    get_model("tiox").refuse(pulse)
+    with pytest.raises(NotSupported, match="jump table"):
+        get_model("tiox", series_ohm="10kohm").refuse(pulse)
 
 
 def test_none_is_no_layer() -> None:
