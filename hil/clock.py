@@ -61,8 +61,7 @@ class VirtualClock(Clock):
 class LabClock(Clock):
     """The time in a lab of virtual instruments, which is asked over its control socket.
 
-    Where the lab's time passes only as it is told, it is taken to stand still between two sleeps
-    of this clock: one owner moves it.
+    Where only this clock moves the lab's time, that is taken to stand still between two sleeps.
 
     Parameters
     ----------
@@ -70,16 +69,19 @@ class LabClock(Clock):
         Sends a request to the lab and returns the answer; raises InstrumentError if it is gone.
     real : bool
         Whether the lab's time is that on the wall, so that a sleep is a wait.
+    shared : bool
+        Whether instruments move the lab's time too, while they let their client wait.
     """
 
-    def __init__(self, ask: Callable[[str], Any], *, real: bool) -> None:
+    def __init__(self, ask: Callable[[str], Any], *, real: bool, shared: bool = False) -> None:
         self._ask = ask
         self._real = real
+        self._must_ask = real or shared
         self._now_s = 0.0 if real else float(ask("now"))
 
     def now_s(self) -> float:
         """Tell the time since the lab was started (s)."""
-        return float(self._ask("now")) if self._real else self._now_s
+        return float(self._ask("now")) if self._must_ask else self._now_s
 
     def sleep(self, duration_s: float) -> None:
         """Move the lab's time on at once, or wait where it passes by itself."""

@@ -9,9 +9,10 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import IO, Annotated, Any, Literal, Self
 
 import msgspec
+from msgspec import Meta
 
 from hil.clock import LabClock
 from hil.errors import InstrumentError
@@ -58,8 +59,11 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     instruments : dict of str to InstrumentPlan
         By the name that the lab gives them.
     wiring : dict of str to str
-        A port of an instrument to a terminal of the device ("PMU1-1" to "top"); a terminal that
-        nothing drives is at ground.
+        A port of an instrument, or a contact of a switch, to a terminal of the device ("PMU1-1"
+        to "top"), to "ground" or to a contact ("smu" to "switch.A"). A terminal of a single device
+        that no wire leads to is at ground.
+    rows, columns : int
+        Of the devices; the terminals of an array are "row 1" and "column 1" upwards.
     model, parameters :
         The device: a model's name or model file, and the parameters that differ, in SI.
     sets_at : int, optional
@@ -75,6 +79,8 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     instruments: dict[str, InstrumentPlan]
     wiring: dict[str, str]
+    rows: Annotated[int, Meta(ge=1)] = 1
+    columns: Annotated[int, Meta(ge=1)] = 1
     model: str
     parameters: dict[str, Any] = {}
     sets_at: Literal[1, -1] | None = None
@@ -111,6 +117,7 @@ class VirtualLab:
             self._refuse_other(self.ask("name"))
             self.addresses: dict[str, str] = self.ask("addresses")
             self._is_real = self.ask("pace") == "real"
+            self._is_shared = not self._is_real and self.ask("instruments move time")
         except BaseException:
             self.close()
             raise
@@ -171,7 +178,7 @@ class VirtualLab:
 
     def clock(self) -> LabClock:
         """Give the clock of the lab; it is lost when the lab is closed."""
-        return LabClock(self.ask, real=self._is_real)
+        return LabClock(self.ask, real=self._is_real, shared=self._is_shared)
 
     def ask(self, line: str) -> Any:
         """Send a request over the control socket and return the decoded answer.

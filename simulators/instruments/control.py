@@ -5,11 +5,13 @@
 ``now``                                    the lab's time (s)
 ``sleep S``                                moves the time on; the new time
 ``pace``                                   "virtual" or "real"
+``instruments move time``                  whether one lets its client wait, and time with it
 ``addresses``                              VISA address of each instrument
 ``terminals K``                            what happened at the ports, from entry K on
 ``bytes K``                                what went over the wires, from entry K on
 ``fault KIND NAME [seconds=S] [skip=N]``   lets something go wrong (see `faults`)
 ``faults clear``                           lets nothing go wrong any more
+``trouble NAME TROUBLE on|off``            breaks an instrument itself: ``output-stuck``, ...
 ``interlock NAME open|closed``             opens or closes the fixture of an instrument
 ``complaint``                              what went wrong last in the simulation; "" if nothing
 ``stop``                                   ends the lab
@@ -30,7 +32,8 @@ from hil.decode import unknown
 from hil.errors import ConfigError
 from hil.simulators.instruments.faults import Fault, Faults
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Event, Lab
+from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.logs import Event
 
 
 class Control:
@@ -69,11 +72,13 @@ class Control:
             "now": (lab.now_s, 0, 0),
             "sleep": (self._sleep, 1, 1),
             "pace": (lambda: lab.plan.pace, 0, 0),
+            "instruments": (self._takes_time, 2, 2),
             "addresses": (lambda: addresses, 0, 0),
             "terminals": (self._terminals, 1, 1),
             "bytes": (self._bytes, 1, 1),
             "fault": (self._fault, 2, 4),
             "faults": (self._clear, 1, 1),
+            "trouble": (self._trouble, 3, 3),
             "interlock": (self._interlock, 2, 2),
             "complaint": (lambda: lab.complaint, 0, 0),
             "stop": (stop, 0, 0),
@@ -103,6 +108,9 @@ class Control:
             self._lab.clock.sleep(duration_s)
         return self._lab.now_s()
 
+    def _takes_time(self, *_: str) -> bool:
+        return any(instrument.takes_time for instrument in self._instruments.values())
+
     def _terminals(self, first: str) -> list[dict[str, Any]]:
         for instrument in self._instruments.values():
             try:
@@ -131,6 +139,14 @@ class Control:
         if what != "clear":
             raise ConfigError(f"faults can be cleared, not {what!r}: faults clear")
         self._faults.clear()
+
+    def _trouble(self, name: str, trouble: str, wanted: str) -> None:
+        instrument = self._find(name)
+        if trouble not in instrument.known_troubles:
+            raise ConfigError(unknown(trouble, instrument.known_troubles, name, "trouble"))
+        if wanted not in ("on", "off"):
+            raise ConfigError(f"a trouble is on or off, not {wanted!r}")
+        (instrument.troubles.add if wanted == "on" else instrument.troubles.discard)(trouble)
 
     def _interlock(self, instrument: str, position: str) -> None:
         if position not in ("open", "closed"):

@@ -1,98 +1,37 @@
-"""The lab as its virtual instruments see it: a clock, one simulated cell, wires and logs.
+"""The lab as its virtual instruments see it: a clock, simulated cells, wires, sources and logs.
 
-The cell has two terminals, `top` and `bottom`; a port that is wired to one of them drives it while
-the other one is at ground. Not modelled: two ports that drive at the same time, capacitance and
-resistance of the wires other than one resistor at the cell, leakage of an open switch.
+Every source that is on at a cell acts on it: levels at its two lines are subtracted, sources that
+are joined at one line share it through their output resistances. Not modelled: two waveforms at
+one cell at the same time (they are played one after the other), capacitance and resistance of the
+wires other than one resistor at the cell, leakage of an open switch, currents through cells that
+are not selected.
 """
 
 import time
-from collections import deque
-from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.clock import RealClock, VirtualClock
-from hil.decode import unknown
 from hil.errors import ConfigError
+from hil.simulators.instruments.logs import Event, Log, Message
+from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.source import Source
+from hil.simulators.instruments.wiring import Driven, Wiring
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.files import make_model, resolve
 from hil.virtual import LabPlan
 
-_CELL = np.zeros(1, np.int64)
-_SIGN = {"top": 1.0, "bottom": -1.0}
 _NOISE = 3
 """Purpose of the noise among what is drawn from a seed; a physics bench has 1 and 2."""
-
-Entry = TypeVar("Entry")
-
-
-class Signal(NamedTuple):
-    """What a source puts out, open circuit; the arrays are not changed any more.
-
-    Attributes
-    ----------
-    duration_s, start_v, stop_v : (segments,) float64
-        Voltage, linear over each segment.
-    measured : (segments,) bool
-        Whether voltage and current at the end of the segment are wanted.
-    units : (units, 3) int64
-        First segment, segment after the last, repeats: what is played, in this order.
-    """
-
-    duration_s: Floats
-    start_v: Floats
-    stop_v: Floats
-    measured: NDArray[np.bool_]
-    units: NDArray[np.int64]
-
-
-class Log(Generic[Entry]):
-    """The newest entries, numbered from 0; what is too many or too large falls off its old end."""
-
-    def __init__(self, most: int, most_weight: int) -> None:
-        self._entries: deque[tuple[Entry, int]] = deque()
-        self._most = most
-        self._most_weight = most_weight
-        self._weight = 0
-        self._first = 0
-
-    def append(self, entry: Entry, weight: int = 0) -> None:
-        """Add an entry; its weight is whatever the log is bounded by."""
-        self._entries.append((entry, weight))
-        self._weight += weight
-        while len(self._entries) > self._most or self._weight > self._most_weight:
-            self._weight -= self._entries.popleft()[1]
-            self._first += 1
-
-    def since(self, number: int) -> list[tuple[int, Entry]]:
-        """List the entries from *number* on that are still there, with their numbers."""
-        skipped = max(number - self._first, 0)
-        kept = islice(self._entries, skipped, None)
-        return [(n, entry) for n, (entry, _) in enumerate(kept, self._first + skipped)]
-
-
-class Message(NamedTuple):
-    """What went over an instrument's wire."""
-
-    time_s: float
-    wall_s: float
-    instrument: str
-    direction: str
-    wire: bytes
-
-
-class Event(NamedTuple):
-    """What happened at a port; a waveform has its signal."""
-
-    time_s: float
-    wall_s: float
-    source: str
-    terminal: str | None
-    what: dict[str, Any]
-    signal: Signal | None = None
+HOT_V = 10e-3
+"""A cell that finds more than this at a contact that closes or opens is switched hot (V)."""
+_BARE = 1e-3
+"""Resistance that stands for none where sources meet at one line (ohm)."""
+INSTANT_S = 1e-12
+"""Shorter than this is no time at all (s)."""
 
 
 class Noise:
@@ -107,31 +46,39 @@ class Noise:
 
 
 class Lab:
-    """One cell, what is wired to it, a clock, and logs of what happened.
+    """Cells, what is wired to them, a clock, and logs of what happened.
 
     Parameters
     ----------
     plan : LabPlan
-        What is in the lab; the cell is the one that a `PhysicsBench` of the same model and seed
+        What is in the lab; the cells are those that a `PhysicsBench` of the same model and seed
         has.
+
+    Attributes
+    ----------
+    wiring : Wiring
+        Which port leads where just now.
+    sources : list of Source
+        All outputs, in the order in which they were made.
 
     Raises
     ------
     ConfigError
-        For an unknown model, parameter or terminal.
+        For an unknown model or parameter.
     """
 
     def __init__(self, plan: LabPlan) -> None:
-        for terminal in plan.wiring.values():
-            if terminal not in _SIGN:
-                raise ConfigError(unknown(terminal, _SIGN, "wiring", "terminal"))
         self.plan = plan
         self.clock = VirtualClock() if plan.pace == "virtual" else RealClock()
         self.model = make_model(*resolve(plan.model, plan.parameters, Path.cwd(), "virtual.model"))
-        self.state = self.model.initial_state(1, np.random.default_rng([plan.seed, 1]))
+        cells = plan.rows * plan.columns
+        self.state = self.model.initial_state(cells, np.random.default_rng([plan.seed, 1]))
         self._refuse_polarity()
+        self.wiring = Wiring(plan.wiring, plan.rows, plan.columns)
+        self.sources: list[Source] = []
         self.messages: Log[Message] = Log(100_000, 100_000_000)
         self.events: Log[Event] = Log(100_000, 5_000_000)
+        self._played_s = np.zeros(cells)
         self._noise: dict[str, Noise] = {}
         self.complaint = ""
         """What went wrong last in the simulation itself."""
@@ -157,7 +104,7 @@ class Lab:
         """Have the model's kernels compiled before time counts, on a copy of the cell."""
         level, ends = np.zeros((1, 1)), np.array([[0, 1, 1]])
         drive = Drive(np.full((1, 1), 1e-6), level, level, np.ones(1, bool), ends, 50.0, np.inf)
-        self.model.play(self.state.copy(), _CELL, drive)
+        self.model.play(self.state.copy(), np.zeros(1, np.int64), drive)
 
     def noise(self, port: str) -> Noise:
         """Give the random numbers of a port."""
@@ -165,13 +112,30 @@ class Lab:
             self._noise[port] = Noise(self.plan.seed, port)
         return self._noise[port]
 
-    def output(self, port: str, on: bool) -> None:
+    def output(self, port: str, on: bool, at_s: float | None = None) -> None:
         """Log that an output was switched."""
-        self.note(port, "output", on=on)
+        self.note(port, "output", at_s, on=on)
 
-    def note(self, port: str, kind: str, **facts: Any) -> None:
-        """Log something that happened at a port just now."""
-        self._log(port, self.now_s(), {"kind": kind, **facts})
+    def note(self, port: str, kind: str, at_s: float | None = None, **facts: Any) -> None:
+        """Log something that happened at a port, just now if *at_s* does not say when."""
+        self._log(port, self.now_s() if at_s is None else at_s, {"kind": kind, **facts})
+
+    def advance(self, until_s: float) -> None:
+        """Bring everything that sources do up to a time onto the cells."""
+        for source in self.sources:
+            source.advance(until_s)
+        for source in self.sources:
+            driven = self._driven(source.port) if source.standing_v else None
+            if driven is not None:
+                self._hold(driven.cell, until_s)
+
+    def close(self, one: str, other: str, at_s: float) -> None:
+        """Join two ends by a contact of a switch."""
+        self._switch(one, other, at_s, closed=True)
+
+    def open(self, one: str, other: str, at_s: float) -> None:
+        """Open a contact of a switch."""
+        self._switch(one, other, at_s, closed=False)
 
     def play(
         self,
@@ -188,7 +152,7 @@ class Lab:
         Parameters
         ----------
         port : str
-            Where it comes out; one without a wire sees an open circuit.
+            Where it comes out; one that leads to no cell sees an open circuit.
         signal : Signal
             What was really put out: an aborted one is cut and brought to 0 V by its last edge.
         output_ohm : float
@@ -211,28 +175,161 @@ class Lab:
             If the model has no answer to the signal; it stands in the log all the same.
         """
         self._log(port, time_s, {"kind": "waveform", "aborted": aborted}, signal)
-        terminal = self.plan.wiring.get(port)
-        sign = 1.0 if terminal is None else _SIGN[terminal]
-        drive = Drive(
-            duration_s=signal.duration_s.reshape(-1, 1),
-            start_v=sign * signal.start_v.reshape(-1, 1),
-            stop_v=sign * signal.stop_v.reshape(-1, 1),
-            measured=signal.measured,
-            units=signal.units,
-            source_ohm=output_ohm + self.plan.series_ohm,
-            limit_a=limit_a,
-            start_s=time_s,
-        )
-        if terminal is None:
-            source_v = drive.stop_v[drive.looks]
-            return Terminal(source_v, np.zeros(source_v.shape), np.zeros(source_v.shape, bool))
+        driven = self._driven(port)
+        if driven is None:
+            source_v = _drive(signal, 1.0, 0.0, output_ohm, limit_a, time_s)
+            open_v = source_v.stop_v[source_v.looks]
+            return Terminal(open_v, np.zeros(open_v.shape), np.zeros(open_v.shape, bool))
+        self._hold(driven.cell, time_s)
+        self._played_s[driven.cell] = max(self._played_s[driven.cell], time_s + signal.lasting_s)
+        meeting, facing = self._others(port, driven)
+        if meeting:
+            self.note(port, "conflict", time_s, other=", ".join(s.port for s in meeting))
+        share, offset_v, source_ohm = _joined(output_ohm, meeting)
+        source_ohm += self.plan.series_ohm + sum(other.output_ohm for other in facing)
+        offset_v -= sum(other.standing_v for other in facing)
+        sign = driven.sign
+        drive = _drive(signal, sign * share, sign * offset_v, source_ohm, limit_a, time_s)
         self.model.refuse(drive)
-        seen = self.model.play(self.state, _CELL, drive)
+        seen = self.model.play(self.state, np.array([driven.cell]), drive)
         return Terminal(sign * seen.voltage_v, sign * seen.current_a, seen.limited)
+
+    def play_board(
+        self,
+        port: str,
+        signal: Signal,
+        cells: NDArray[np.int64],
+        shares: Floats,
+        *,
+        output_ohm: float,
+        time_s: float,
+    ) -> Terminal:
+        """Play a signal on several cells that a board holds between ideal lines.
+
+        Parameters
+        ----------
+        port : str
+            The board.
+        signal : Signal
+            What the selected cell gets.
+        cells : (cells,) int64
+            Which cells; the first one is logged as the selected one.
+        shares : (cells,) float64
+            Part of the signal that each of them sees: 1, 1/2, -1/3, ...
+        output_ohm : float
+            Resistance in series with each cell (ohm).
+        time_s : float
+            Time in the lab at which the signal began (s).
+
+        Returns
+        -------
+        Terminal
+            (readings, cells): voltage and current at each cell, without noise.
+
+        Raises
+        ------
+        NotSupported
+            If the model has no answer to the signal; it stands in the log all the same.
+        """
+        what = {"kind": "waveform", "aborted": False, "cell": int(cells[0])}
+        self._log(port, time_s, what, signal)
+        drive = Drive(
+            duration_s=np.ascontiguousarray(np.broadcast_to(
+                signal.duration_s[:, None], (len(signal.duration_s), len(cells))
+            )),
+            start_v=signal.start_v[:, None] * shares, stop_v=signal.stop_v[:, None] * shares,
+            measured=signal.measured, units=signal.units,
+            source_ohm=output_ohm + self.plan.series_ohm, limit_a=np.inf, start_s=time_s,
+        )  # fmt: skip
+        self.model.refuse(drive)
+        return self.model.play(self.state, cells, drive)
+
+    def _switch(self, one: str, other: str, at_s: float, *, closed: bool) -> None:
+        self.advance(at_s)
+        before = self._standing()
+        (self.wiring.close if closed else self.wiring.open)(one, other)
+        after = self._standing()
+        self.note(one, "contact", at_s, to=other, closed=closed)
+        for cell in sorted({*before, *after}):
+            step_v = after.get(cell, 0.0) - before.get(cell, 0.0)
+            if abs(step_v) > HOT_V:
+                self.note(one, "hot switching", at_s, cell=cell, voltage_v=step_v)
+
+    def _standing(self) -> dict[int, float]:
+        """Tell the open-circuit voltage that stands at each cell that is driven (V)."""
+        found: dict[int, float] = {}
+        for source in self.sources:
+            driven = self._driven(source.port) if source.drives else None
+            if driven is not None and driven.cell not in found:
+                meeting, facing = self._others(source.port, driven)
+                share, offset_v, _ = _joined(source.output_ohm, meeting)
+                offset_v -= sum(other.standing_v for other in facing)
+                found[driven.cell] = driven.sign * (share * source.standing_v + offset_v)
+        return found
+
+    def _hold(self, cell: int, until_s: float) -> None:
+        """Let what stands at a cell act on it up to a time."""
+        lasting_s = until_s - self._played_s[cell]
+        if lasting_s <= INSTANT_S:
+            return
+        for source in self.sources:
+            driven = self._driven(source.port) if source.standing_v else None
+            if driven is not None and driven.cell == cell:
+                level_v = [source.standing_v]
+                begin_s = float(self._played_s[cell])
+                self._played_s[cell] = until_s
+                self.play(
+                    source.port, Signal.once([lasting_s], level_v, level_v),
+                    output_ohm=source.output_ohm, limit_a=source.limit_a, time_s=begin_s,
+                )  # fmt: skip
+                return
+        self._played_s[cell] = until_s
+
+    def _others(self, port: str, driven: Driven) -> tuple[list[Source], list[Source]]:
+        """Find the other sources at the same line of a cell and at the opposite one."""
+        on = [source for source in self.sources if source.drives and source.port != port]
+        here = self.wiring.reached(port)
+        meeting = [source for source in on if source.port in here]
+        facing = [source for source in on if source.port in driven.opposite]
+        return meeting, facing
+
+    def _driven(self, port: str) -> Driven | None:
+        return self.wiring.driven(port)
 
     def _log(
         self, port: str, time_s: float, what: dict[str, Any], signal: Signal | None = None
     ) -> None:
-        terminal = self.plan.wiring.get(port)
-        event = Event(time_s, time.time(), port, terminal, what, signal)
+        event = Event(time_s, time.time(), port, self.wiring.line_of(port), what, signal)
         self.events.append(event, 0 if signal is None else len(signal.duration_s))
+
+
+def _joined(output_ohm: float, meeting: list[Source]) -> tuple[float, float, float]:
+    """Join a source with others at one line: its share, what the others add (V), resistance."""
+    if not meeting:
+        return 1.0, 0.0, output_ohm
+    own = 1 / max(output_ohm, _BARE)
+    others = [1 / max(source.output_ohm, _BARE) for source in meeting]
+    whole = own + sum(others)
+    added_v = sum(g * source.standing_v for g, source in zip(others, meeting, strict=True))
+    return own / whole, added_v / whole, 1 / whole
+
+
+def _drive(
+    signal: Signal,
+    share: float,
+    offset_v: float,
+    source_ohm: float,
+    limit_a: float,
+    start_s: float,
+) -> Drive:
+    """Make what one cell sees of a signal."""
+    return Drive(
+        duration_s=signal.duration_s.reshape(-1, 1),
+        start_v=share * signal.start_v.reshape(-1, 1) + offset_v,
+        stop_v=share * signal.stop_v.reshape(-1, 1) + offset_v,
+        measured=signal.measured,
+        units=signal.units,
+        source_ohm=source_ohm,
+        limit_a=limit_a,
+        start_s=start_s,
+    )

@@ -18,7 +18,7 @@ from hil.simulators.instruments import INSTRUMENTS
 from hil.simulators.instruments.control import Control
 from hil.simulators.instruments.faults import Faults
 from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.server import HOST, Listener, Loop, Stream
+from hil.simulators.instruments.server import HOST, Listener, Loop, Stream, until
 from hil.simulators.instruments.wire import Wire
 from hil.virtual import LabPlan
 
@@ -58,6 +58,7 @@ class LabServer:
             name: INSTRUMENTS.load(item.type)(name, self.lab, item.options)
             for name, item in plan.instruments.items()
         }
+        self.lab.wiring.refuse_loose()
         faults = Faults(plan.seed)
         self._loop = Loop(idle_s)
         self._wires: list[Wire] = []
@@ -94,7 +95,7 @@ class LabServer:
         self._loop.close()
 
     def _take(self, sock: socket.socket) -> None:
-        self._clients.add(Stream(self._loop, sock, b"\n", self._answer, self._lose))
+        self._clients.add(Stream(self._loop, sock, until(b"\n"), self._answer, self._lose))
 
     def _answer(self, client: Stream, line: bytes) -> None:
         client.send(self._answers.answer(line) + b"\n")

@@ -105,10 +105,10 @@ class Stream:
         What calls it.
     sock : socket
         The connection; the stream closes it.
-    terminator : bytes
-        What ends a message.
+    cut : callable
+        Finds the first message in what was received: its length, and where the next one begins.
     on_message : callable
-        Takes each message, without terminator.
+        Takes each message, as long as *cut* says.
     on_gone : callable
         Called once when the connection is closed, whoever closed it, with what was left of a
         message.
@@ -120,7 +120,7 @@ class Stream:
         self,
         loop: Loop,
         sock: socket.socket,
-        terminator: bytes,
+        cut: Callable[[bytearray], tuple[int, int] | None],
         on_message: Callable[["Stream", bytes], None],
         on_gone: Callable[["Stream", bytes], None],
     ) -> None:
@@ -128,7 +128,7 @@ class Stream:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop = loop
         self._sock = sock
-        self._terminator = terminator
+        self._cut = cut
         self._on_message = on_message
         self._on_gone = on_gone
         self._in = bytearray()
@@ -153,9 +153,14 @@ class Stream:
         """Handle no message until `go_on`."""
         self._holds = True
 
-    def go_on(self) -> None:
-        """Handle messages again, and those that came in meanwhile."""
+    def go_on(self, first: Callable[[], None] | None = None) -> None:
+        """Handle messages again, and those that came in meanwhile, *first* something else.
+
+        That may hold the stream once more.
+        """
         self._holds = False
+        if first is not None:
+            first()
         self._handle()
 
     def close(self) -> None:
@@ -184,11 +189,11 @@ class Stream:
 
     def _handle(self) -> None:
         while self.is_open and not self._holds and not self._out:
-            end = self._in.find(self._terminator)
-            if end < 0:
+            found = self._cut(self._in)
+            if found is None:
                 return
-            message = bytes(self._in[:end])
-            del self._in[: end + len(self._terminator)]
+            message = bytes(self._in[: found[0]])
+            del self._in[: found[1]]
             self._on_message(self, message)
 
     def _write(self) -> None:
@@ -265,6 +270,16 @@ class Listener:
     def _accept(self) -> None:
         with suppress(OSError):  # it may have left again
             self._on_client(self._sock.accept()[0])
+
+
+def until(terminator: bytes) -> Callable[[bytearray], tuple[int, int] | None]:
+    """Make what cuts a stream at a terminator."""
+
+    def cut(received: bytearray) -> tuple[int, int] | None:
+        end = received.find(terminator)
+        return None if end < 0 else (end, end + len(terminator))
+
+    return cut
 
 
 def _checked(port: int) -> int:

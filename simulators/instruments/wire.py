@@ -5,9 +5,10 @@ import sys
 import time
 import traceback
 
+from hil.clock import VirtualClock
 from hil.simulators.instruments.faults import Fault, Faults
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Message
+from hil.simulators.instruments.logs import Message
 from hil.simulators.instruments.server import HOST, Listener, Loop, Stream
 
 
@@ -54,8 +55,7 @@ class Wire:
 
     def _take(self, sock: socket.socket) -> None:
         self._listener.rest()
-        terminator = self._instrument.terminator
-        self._client = Stream(self._loop, sock, terminator, self._handle, self._lose)
+        self._client = Stream(self._loop, sock, self._instrument.cut, self._handle, self._lose)
         try:
             self._instrument.connected()
         except Exception as error:  # noqa: BLE001 - whatever it is, the lab goes on
@@ -82,16 +82,36 @@ class Wire:
         except Exception as error:  # noqa: BLE001
             self._break_off(client, error)
             return
+        ahead_s = self._instrument.busy_until_s - self._lab.now_s()
+        if ahead_s <= 0:
+            self._answer(client, answer)
+        elif isinstance(self._lab.clock, VirtualClock):
+            self._lab.clock.sleep(ahead_s)
+            self._answer(client, answer)
+        else:
+            client.hold()
+            self._loop.call_later(ahead_s, lambda: self._answer_late(client, answer))
+
+    def _answer_late(self, client: Stream, answer: bytes | None) -> None:
+        if client.is_open:
+            client.go_on(first=lambda: self._answer(client, answer))
+
+    def _answer(self, client: Stream, answer: bytes | None) -> None:
         if answer is None:
             return
         fault = self._faults.of_answer(self._instrument.name)
         if fault is None:
-            self._send(client, answer + self._instrument.terminator)
+            self._send(client, answer + self._end)
         else:
             self._send_badly(client, answer, fault)
 
+    @property
+    def _end(self) -> bytes:
+        own = self._instrument.answer_terminator
+        return self._instrument.terminator if own is None else own
+
     def _send_badly(self, client: Stream, answer: bytes, fault: Fault) -> None:
-        terminator = self._instrument.terminator
+        terminator = self._end
         half = answer[: len(answer) // 2]
         match fault.kind:
             case "late":

@@ -14,8 +14,9 @@ import pytest
 
 from hil.config import BenchFile
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab, Signal
+from hil.simulators.instruments.lab import Lab
 from hil.simulators.instruments.lab_process import LabServer
+from hil.simulators.instruments.signal import Signal
 from hil.virtual import InstrumentPlan, LabPlan
 
 PATIENCE_S = 20.0
