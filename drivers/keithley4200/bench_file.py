@@ -1,8 +1,6 @@
 """The bench file of a 4200A-SCS."""
 
-import math
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -10,10 +8,10 @@ from msgspec import Meta
 
 from hil.bench import Bench
 from hil.clock import RealClock
-from hil.config import BenchFile
+from hil.drivers.bench_file import InstrumentBenchFile, Wired
 from hil.errors import ConfigError
 from hil.units import quantity
-from hil.virtual import InstrumentPlan, LabPlan
+from hil.virtual import InstrumentPlan
 
 if TYPE_CHECKING:
     from hil.virtual import VirtualLab
@@ -74,49 +72,11 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return None if self.sweeps is None else int(self.sweeps[-1])
 
 
-class Virtual(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What stands in the instrument's place in a virtual lab."""
-
-    model: Annotated[str, Meta(description="a model's name, or a model file")]
-    parameters: Annotated[dict[str, Any], Meta(description="those that differ")] = {}
-    pace: Annotated[
-        Literal["virtual", "real"], Meta(description="real: time passes as on the wall")
-    ] = "virtual"
-    ideal: Annotated[bool, Meta(description="no noise, offset and settling")] = False
-
-    def __post_init__(self) -> None:
-        for key, value in self.parameters.items():
-            if not _is_finite(value):
-                raise ConfigError(
-                    f"virtual.parameters.{key} is {value}; a parameter is of finite numbers"
-                )
-
-
-def _is_finite(value: Any) -> bool:
-    """Tell whether no number in it is NaN or infinite; JSON has neither."""
-    if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-class Keithley4200File(BenchFile, kw_only=True, forbid_unknown_fields=True):
+class Keithley4200File(InstrumentBenchFile, kw_only=True, forbid_unknown_fields=True):
     """A 4200A-SCS with a PMU, and an SMU for sweeps, on one device."""
 
     instrument: Connection
     wiring: Wiring
-    sets_at: Annotated[Literal[1, -1], Meta(description="sign of the voltage that SETs")] = 1
-    virtual: Virtual | None = None
-
-    def settled(self, folder: Path) -> "Keithley4200File":
-        """Write out the path of a model file that stands beside this one."""
-        virtual = self.virtual
-        if virtual is None or not virtual.model.endswith(".toml"):
-            return self
-        path = str((folder / virtual.model).resolve())
-        virtual = msgspec.structs.replace(virtual, model=path)
-        return msgspec.structs.replace(self, virtual=virtual)
 
     def build(self, name: str, seed: int, lab: "VirtualLab | None" = None) -> Bench:  # noqa: ARG002
         """Make the bench, not yet open: the real instrument, or its counterpart in a lab."""
@@ -136,29 +96,13 @@ class Keithley4200File(BenchFile, kw_only=True, forbid_unknown_fields=True):
             virtual=lab is not None,
         )
 
-    def counterpart(self, seed: int) -> LabPlan:
-        """Say what the virtual lab for this bench is.
-
-        Raises
-        ------
-        ConfigError
-            The file has no [virtual] table.
-        """
-        if self.virtual is None:
-            raise ConfigError(
-                "the bench file does not say what stands in the instrument's place: add "
-                '[virtual] with model = "tiox", or another model or model file'
-            )
-        options: dict[str, Any] = {"ideal": self.virtual.ideal}
+    def wired(self, *, ideal: bool) -> Wired:
+        """Say which virtual instrument stands for the 4200A, and what it is wired to."""
+        options: dict[str, Any] = {"ideal": ideal}
         if self.wiring.sweeps is not None:
             options["rpm"] = {self.wiring.top: self.wiring.sweeps}
-        return LabPlan(
+        return Wired(
             instruments={INSTRUMENT: InstrumentPlan(type=INSTRUMENT, options=options)},
             wiring={self.wiring.top: "top"},
-            model=self.virtual.model,
-            parameters=self.virtual.parameters,
-            sets_at=self.sets_at,
             series_ohm=self.wiring.series_ohm,
-            seed=seed,
-            pace=self.virtual.pace,
         )

@@ -25,6 +25,7 @@ from hil.drivers.keithley4200.unconfirmed import (
     SWEEP_STEP_S,
 )
 from hil.drivers.session.numbers import exact, exact_list
+from hil.drivers.staircase import OWN_SHARE, UNEVEN_S, stairs_of
 from hil.errors import InstrumentError, NotSupported
 from hil.program import Program
 from hil.units import format_quantity
@@ -39,12 +40,6 @@ LEAST_LIMIT_A, MOST_LIMIT_A = 100e-9, 100e-3
 """Compliance of an SMU without preamplifier; a smaller one is raised without a word."""
 RANGES_A = (100e-9, 1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 100e-3)
 """Its current ranges (A)."""
-UNEVEN_S = 100e-6
-"""Longest edge, and how much the delays of the steps may differ (s): an SMU has its own edges."""
-OWN_SHARE = 0.25
-"""Most that an SMU's own time may add to a step: limits and ledger do not count it (share)."""
-EXPANDED = 65_536
-"""Segments that a staircase of 4096 levels may have at most, repeats included."""
 
 
 class Sweep(NamedTuple):
@@ -92,7 +87,10 @@ def prepared_sweep(program: Program, limit_a: float, line_hz: float) -> Sweep:
     ConfigError
         The current limit or the dwell has more digits than the instrument takes.
     """
-    levels_v, delay_s, aperture_s = _staircase(program)
+    stairs = stairs_of(program, LEVELS)
+    if stairs is None:
+        raise _no_staircase()
+    levels_v, delay_s, aperture_s = stairs
     cycles = aperture_s * line_hz
     if not LEAST_PLC * (1 - 1e-9) <= cycles <= MOST_PLC * (1 + 1e-9):
         raise NotSupported(
@@ -124,46 +122,6 @@ def prepared_sweep(program: Program, limit_a: float, line_hz: float) -> Sweep:
             f"aperture {format_quantity(SWEEP_STEP_S / OWN_SHARE, 's')} or longer together"
         )
     return sweep
-
-
-def _staircase(program: Program) -> tuple[Floats, float, float]:
-    """Find levels, delay and aperture: each step an edge, a dwell and one measured segment."""
-    order = _expanded(program)
-    columns = (program.duration_s, program.start_v, program.stop_v)
-    duration_s, start_v, stop_v = (values[order, 0] for values in columns)
-    look = program.look[order] > 0
-    last = np.flatnonzero(look)
-    # which step each segment belongs to; what comes after the last look has a number of its own
-    step: NDArray[np.int64] = np.cumsum(look) - look
-    first = np.concatenate(([0], last[:-1] + 1))
-    flat = start_v == stop_v
-    opening = np.zeros(len(order), bool)
-    opening[first] = True
-    tail: NDArray[np.bool_] = step == len(last)
-    edge = ~flat | tail
-    even = (
-        not (edge & ~(opening | tail)).any()
-        and flat[last].all()
-        and tail.sum() <= 1
-        and duration_s[edge].max(initial=0.0) <= UNEVEN_S
-    )
-    before_s = np.bincount(step[~look & ~tail], duration_s[~look & ~tail], len(last))
-    measured_s = duration_s[last]
-    if not even or np.ptp(before_s) > UNEVEN_S or np.ptp(measured_s) > 1e-9:
-        raise _no_staircase()
-    return start_v[last], float(before_s.max()), float(measured_s[0])
-
-
-def _expanded(program: Program) -> NDArray[np.int64]:
-    """List the segments in the order of play."""
-    units = program.units.tolist()
-    segments = sum((last - first) * repeats for first, last, repeats in units)
-    looks = len(program.timeline.look) if segments <= EXPANDED else 0
-    if not 1 <= looks <= LEVELS:
-        raise _no_staircase()
-    return np.concatenate(
-        [np.tile(np.arange(first, last), repeats) for first, last, repeats in units]
-    )
 
 
 def _no_staircase() -> NotSupported:

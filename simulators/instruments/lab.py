@@ -128,6 +128,7 @@ class Lab:
             driven = self._driven(source.port) if source.standing_v else None
             if driven is not None:
                 self._hold(driven.cell, until_s)
+        np.maximum(self._played_s, until_s, out=self._played_s)
 
     def close(self, one: str, other: str, at_s: float) -> None:
         """Join two ends by a contact of a switch."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class _Due(NamedTuple):
     begin_s: float
     signal: Signal
+    limit_a: float | None
 
 
 class Source:
@@ -99,9 +100,12 @@ class Source:
         else:
             self.level_v = level_v
 
-    def play(self, signal: Signal, at_s: float) -> None:
-        """Play a signal from a time on, after all that is to be played already."""
-        self._due.append(_Due(max(at_s, self.end_s), signal))
+    def play(self, signal: Signal, at_s: float, limit_a: float | None = None) -> None:
+        """Play a signal from a time on, after all that is to be played already.
+
+        *limit_a* is the current that is held from its beginning on (A); None leaves it.
+        """
+        self._due.append(_Due(max(at_s, self.end_s), signal, limit_a))
 
     def abort(self, at_s: float) -> None:
         """Stop where it is; what is still to be played is dropped."""
@@ -111,12 +115,14 @@ class Source:
     def advance(self, until_s: float) -> None:
         """Bring to the cell what is due by a time; the lab calls it."""
         while self._due and self._due[0].begin_s < until_s:
-            begin_s, signal = self._due.popleft()
+            begin_s, signal, limit_a = self._due.popleft()
             now: Signal | None = signal
             if begin_s + signal.lasting_s > until_s * (1 + 1e-15):
                 now, rest = signal.split(until_s - begin_s)
                 if rest is not None:
-                    self._due.appendleft(_Due(until_s, rest))
+                    self._due.appendleft(_Due(until_s, rest, None))
+            if limit_a is not None:
+                self.limit_a = limit_a
             if now is not None:
                 self._put_out(now, begin_s)
             if self._due and self._due[0].begin_s >= until_s:

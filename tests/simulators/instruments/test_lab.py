@@ -108,7 +108,7 @@ def test_a_port_without_a_wire_sees_an_open_circuit_and_moves_nothing() -> None:
 )
 def test_what_does_not_exist_is_named(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Lab(plan(**wrong))  # type: ignore[arg-type]
+        Lab(plan(**wrong)).wiring.refuse_loose()  # type: ignore[arg-type]
 
 
 def test_a_signal_the_model_has_no_answer_to_moves_nothing_and_is_logged() -> None:
