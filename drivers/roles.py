@@ -64,8 +64,6 @@ class SourceMeterReach(NamedTuple):
         Readings of one sweep.
     least_pulse_s : float or None
         Shortest flat top of a pulse (s); None: it makes no pulses.
-    time_step_s : float
-        Resolution of times (s).
     """
 
     source_ranges_v: tuple[float, ...]
@@ -78,7 +76,6 @@ class SourceMeterReach(NamedTuple):
     own_step_s: float
     most_points: int
     least_pulse_s: float | None
-    time_step_s: float
 
 
 class SourceSettings(NamedTuple):

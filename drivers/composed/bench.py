@@ -106,7 +106,7 @@ class ComposedBench(Bench):
             cells=Cells(),
             capabilities=Capabilities(
                 current_limit="regulated" if pulser is None else alone,  # type: ignore[arg-type]
-                time_step_s=reaches.smu.time_step_s if pulser is None else pulser.time_step_s,
+                time_step_s=0.0 if pulser is None else pulser.time_step_s,
                 regulates=True,
             ),
             limits=limits,
