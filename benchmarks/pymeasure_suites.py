@@ -1,6 +1,6 @@
 """PyMeasure's own hardware suites, run against the virtual instruments.
 
-    python benchmarks/pymeasure_suites.py [--instrument NAME] [--transport hislip|pty] [--json FILE]
+    python benchmarks/pymeasure_suites.py [--instrument NAME] [--transport pty] [--json FILE]
 
 Fetches the source distribution of PyMeasure with pip, serves each instrument with ``hil serve``,
 and runs the suite that PyMeasure keeps for the real one, unmodified, with ``--device-address``.
@@ -50,8 +50,8 @@ def fetched(folder: Path) -> Path:
     """Fetch and unpack PyMeasure's source distribution; the folder of its tests."""
     subprocess.run(
         [
-            sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
-            f"pymeasure=={VERSION}", "--dest", str(folder),
+            sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+            "--no-binary", ":all:", f"pymeasure=={VERSION}", "--dest", str(folder),
         ],
         check=True,
     )  # fmt: skip

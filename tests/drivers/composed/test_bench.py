@@ -1,0 +1,185 @@
+"""The bench of single boxes: the contract, what reaches the cell, and how the path changes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hil.bench import Bench
+from hil.errors import InstrumentError, NotSupported
+from hil.program import Program, hold, pulse, read, staircase, wait
+from hil.testing import BenchContract
+from tests.drivers.composed.conftest import RESISTOR_OHM, Site, named, opened
+
+A_READ = read(0.1, settle_s=1e-3, aperture_s=1e-3)
+
+
+class TestContract(BenchContract):
+    resistance_ohm = RESISTOR_OHM
+    tolerance = 1e-3
+
+    @pytest.fixture
+    def bench(self, site: Site) -> Iterator[Bench]:
+        site.bench.open()
+        yield site.bench
+        site.bench.open()
+
+    def a_pulse(self, bench: Bench) -> Program:
+        level_v = bench.limits.switching.positive_v / 2
+        return pulse(level_v, high_s=1e-6 if is_fast(bench) else 20e-3)
+
+
+def is_fast(bench: Bench) -> bool:
+    """Whether the bench has a generator."""
+    return bench.capabilities.current_limit == "none"
+
+
+def waveforms(events: list[dict[str, Any]], *, least_v: float = 0.0) -> list[dict[str, Any]]:
+    """What came out, as far as it reached the cell."""
+    return [
+        event
+        for event in events
+        if event["kind"] == "waveform"
+        and event["terminal"] == "top"
+        and max(map(abs, event["start_v"] + event["stop_v"]), default=0.0) > least_v
+    ]
+
+
+@pytest.mark.parametrize("level_v", [1.2, -1.2, 0.3, -0.25])
+def test_a_pulse_reaches_the_cell_as_programmed(switched: Site, level_v: float) -> None:
+    begin = len(switched.since())
+    program = pulse(level_v, high_s=500e-9, edge_s=100e-9) * 3
+    switched.bench.apply(program + wait(1e-3) + A_READ)
+    trains = waveforms(switched.since(begin), least_v=0.2)
+    tops = [
+        (duration_s * repeats, start_v)
+        for event in trains
+        for first, last, repeats in event["units"]
+        for duration_s, start_v, stop_v in zip(
+            event["duration_s"][first:last], event["start_v"][first:last],
+            event["stop_v"][first:last], strict=True,
+        )
+        if start_v == stop_v != 0
+    ]  # fmt: skip
+    assert sum(duration_s for duration_s, _ in tops) == pytest.approx(3 * 500e-9, rel=1e-3)
+    assert [v for _, v in tops] == pytest.approx([level_v] * len(tops), rel=1e-4)
+
+
+def test_the_cell_never_sees_more_than_the_programmed_voltage(switched: Site) -> None:
+    begin = len(switched.since())
+    for level_v in (1.0, -1.5, 1.79):
+        switched.bench.apply(pulse(level_v, high_s=1e-6))
+        seen = waveforms(switched.since(begin))
+        largest_v = max(max(map(abs, event["start_v"] + event["stop_v"])) for event in seen)
+        assert largest_v <= abs(level_v) * 1.01
+        begin = len(switched.since())
+
+
+def test_no_contact_moves_under_voltage_and_the_cell_is_grounded_between(switched: Site) -> None:
+    begin = len(switched.since())
+    switched.bench.apply((pulse(1.2, high_s=1e-6) + A_READ) * 3)
+    events = switched.since(begin)
+    assert [event for event in events if event["kind"] in ("hot switching", "conflict")] == []
+    closed: set[str] = set()
+    paths = []
+    for event in events:
+        if event["kind"] == "contact":
+            (closed.add if event["closed"] else closed.discard)(event["source"] + event["to"])
+            assert len(closed) <= 1
+            paths += sorted(closed)
+    assert len(paths) == 12
+    assert len(set(paths[::2])) == 1
+
+
+def test_a_program_that_insists_on_its_timing_is_refused(switched: Site) -> None:
+    begin = len(switched.since())
+    program = pulse(1.0, high_s=1e-6) + wait(100e-6) + A_READ
+    with pytest.raises(NotSupported, match="cannot guarantee timing"):
+        switched.bench.apply(program.demanding(exact_timing=True))
+    assert switched.since(begin) == []
+
+
+def test_times_are_those_at_which_it_was_measured(site: Site) -> None:
+    before_s = site.bench.clock.now_s()
+    readings = site.bench.apply(A_READ + wait(0.5) + A_READ)
+    first_s, second_s = readings.time_s[:, 0] - before_s
+    assert 0 < first_s < 0.5
+    assert second_s - first_s >= 0.5
+
+
+def test_a_staircase_measures_the_resistor_and_keeps_its_compliance(site: Site) -> None:
+    levels_v = [0.1, 0.5, 1.0, 1.5, -0.5, -1.5, 0.0]
+    program = staircase(levels_v, dwell_s=10e-3, aperture_s=5e-3)
+    readings = site.bench.apply(program.demanding(regulated=True, current_limit_a=100e-6))
+    current_a = readings.current_a[:, 0]
+    within = np.abs(levels_v) <= 0.99
+    assert current_a[within] == pytest.approx(np.array(levels_v)[within] / RESISTOR_OHM, rel=2e-3)
+    assert np.abs(current_a[~within]) == pytest.approx(np.full((~within).sum(), 1e-4), rel=2e-2)
+    assert readings.limited[~within, 0].sum() >= 2
+    assert not readings.limited[np.abs(levels_v) <= 0.9, 0].any()
+
+
+def test_the_source_itself_ends_a_sweep_at_its_limit(site: Site) -> None:
+    levels_v = np.arange(1, 19) / 10
+    program = staircase(levels_v.tolist(), dwell_s=10e-3, aperture_s=5e-3)
+    begin = len(site.since())
+    readings = site.bench.apply(
+        program.demanding(regulated=True, current_limit_a=50e-6, stop_at_limit=True)
+    )
+    known = np.isfinite(readings.current_a[:, 0])
+    assert known.tolist() == sorted(known.tolist(), reverse=True)
+    assert 4 <= known.sum() <= 7
+    assert readings.limited[known.sum() - 1, 0]
+    seen = waveforms(site.since(begin))
+    assert max(max(map(abs, event["stop_v"])) for event in seen) <= 0.8
+
+
+def test_slow_pulses_need_no_generator(site: Site) -> None:
+    if is_fast(site.bench):
+        pytest.skip("this bench has a generator")
+    begin = len(site.since())
+    site.bench.apply(pulse(-1.0, high_s=20e-3) + wait(1e-3) + A_READ)
+    seen = waveforms(site.since(begin), least_v=0.5)
+    top_s = sum(
+        duration_s
+        for event in seen
+        for duration_s, start_v, stop_v in zip(
+            event["duration_s"], event["start_v"], event["stop_v"], strict=True
+        )
+        if start_v == stop_v == -1.0
+    )
+    assert top_s == pytest.approx(20e-3, rel=0.25)
+    with pytest.raises(NotSupported, match="add a pulse generator"):
+        site.bench.apply(pulse(-1.0, high_s=1e-6))
+
+
+def test_outputs_are_off_and_contacts_open_when_it_is_closed() -> None:
+    with opened(named("2400, 33500B, relay box")) as site:
+        site.bench.apply(pulse(1.0, high_s=1e-6) + A_READ)
+        site.bench.close()
+        on: dict[str, bool] = {}
+        closed: set[str] = set()
+        for event in site.since():
+            if event["kind"] == "output":
+                on[event["source"]] = event["on"]
+            if event["kind"] == "contact":
+                (closed.add if event["closed"] else closed.discard)(event["source"])
+        assert on == {"smu": False, "generator.1": False}
+        assert closed == set()
+
+
+@pytest.mark.parametrize("box", ["smu", "generator", "switch"])
+def test_a_box_that_vanishes_leaves_the_others_off(box: str) -> None:
+    with opened(named("2450, 81160A, 707B")) as site:
+        program = pulse(1.0, high_s=1e-6) + A_READ
+        site.bench.apply(program)
+        site.lab.ask(f"fault disconnect {box}")
+        with pytest.raises(InstrumentError):
+            for _ in range(3):
+                site.bench.apply(program + hold(0.15, 20e-3) * 2)
+        on = {e["source"]: e["on"] for e in site.since() if e["kind"] == "output"}
+        others = {"smu": "smu", "generator": "generator.1"}
+        for name, port in others.items():
+            if name != box:
+                assert not on[port]
