@@ -58,6 +58,8 @@ class SourceMeterReach(NamedTuple):
         Compliance it can hold (A).
     least_aperture_s, most_aperture_s : float
         Time of one reading (s).
+    least_delay_s, most_delay_s : float
+        Time that a level may stand before it is measured (s).
     own_step_s : float
         What it adds to each step of a sweep, about (s).
     most_points : int
@@ -73,6 +75,8 @@ class SourceMeterReach(NamedTuple):
     most_limit_a: float
     least_aperture_s: float
     most_aperture_s: float
+    least_delay_s: float
+    most_delay_s: float
     own_step_s: float
     most_points: int
     least_pulse_s: float | None

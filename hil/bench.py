@@ -392,7 +392,7 @@ class Bench(ABC):
         asked_a = program.demands.current_limit_a
         if asked_a is None:
             return allowed_a
-        if self.capabilities.current_limit == "none":
+        if self.capabilities.limiting(program.demands) == "none":
             raise NotSupported(f"bench {self.name} cannot limit a current; leave the limit out")
         if asked_a > allowed_a:
             raise LimitExceeded(

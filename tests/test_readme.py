@@ -12,6 +12,7 @@ import pytest
 
 from hil.config import find_bench, shipped_benches
 from hil.protocol import RunView
+from hil.simulators.instruments.lab_file import read_lab_file
 from tests.conftest import Told
 
 ROOT = Path(__file__).parent.parent
@@ -57,9 +58,23 @@ def test_the_contract_in_contributing_is_python() -> None:
 
 
 def test_the_bench_files_in_the_readme_are_those_that_ship() -> None:
-    for shown, name in zip(blocks("README.md", "toml"), ("tiox", "keithley4200"), strict=True):
-        shipped = shipped_benches()[name].read_text(encoding="utf-8")
-        assert tomllib.loads(shown) == tomllib.loads(shipped)
+    shown = [tomllib.loads(block) for block in blocks("README.md", "toml")]
+    shipped = {
+        name: tomllib.loads(path.read_text(encoding="utf-8"))
+        for name, path in shipped_benches().items()
+    }
+    assert [shipped["tiox"], shipped["keithley4200"]] == shown[:2]
+    for table in ("smu", "generator", "switch"):
+        assert shown[2][table].items() <= shipped["smu-pulser"][table].items()
+
+
+def test_the_lab_file_in_the_readme_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    (text,) = (block for block in blocks("README.md", "toml") if 'kind = "lab"' in block)
+    data = tomllib.loads(text)
+    plan = read_lab_file(data, path).plan(path, 1)
+    assert set(plan.instruments) == {"smu", "generator", "switch"}
+    assert plan.wiring["generator.1"] == "switch.B"
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

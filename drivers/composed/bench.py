@@ -2,7 +2,7 @@
 
 The generator plays the pulses, the source meter reads and sweeps; without a generator the source
 meter does both. The path changes only while both rest at 0 V: every contact opens, the cell is
-grounded, then the new path closes, with the settling time of the bench file after each.
+grounded, then the new path closes, with the settling time of the bench file before and after.
 """
 
 from collections.abc import Callable
@@ -74,7 +74,7 @@ class ComposedBench(Bench):
     stays_on : tuple of str
         What stays energised when a connection is lost, a sentence a box.
     settle_s : float
-        Settling time after each contact (s).
+        Settling time of sources and cell, before and after each contact (s).
     series_ohm : float
         Resistor at the cell (ohm).
     virtual : bool
@@ -189,7 +189,7 @@ class ComposedBench(Bench):
 
     def _abilities(self) -> Boxes:
         reaches = self._reaches
-        once_s = 2 * reaches.switching_s + self._settle_s  # all contacts open, one closes
+        once_s = 2 * (reaches.switching_s + self._settle_s)  # all contacts open, one closes
         route_s = 0.0 if reaches.pulser is None else 2 * once_s  # over ground
         return Boxes(reaches.smu, reaches.pulser, route_s)
 
@@ -257,11 +257,15 @@ class ComposedBench(Bench):
         self._lead(path)
 
     def _lead(self, path: str) -> None:
-        """Move the contacts and let the cell settle; without a contact to ground all are open."""
+        """Move the contacts, with the sources settled before and the cell settled after.
+
+        Without a contact to ground all are open there.
+        """
         switch = self._opened().switch
         self._path = None
         if switch is None:
             return
+        self.clock.sleep(self._settle_s)
         if path in switch.paths:
             switch.close_path(path)
         else:

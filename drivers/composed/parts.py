@@ -99,7 +99,8 @@ def _pulse(program: Program, span: slice) -> Train:
         )
     rise_s, fall_s = float(duration_s[0]), float(duration_s[-1])
     high_s = float(duration_s[1:-1].sum())
-    return Train(float(levels_v[0]), rise_s, high_s, fall_s, rise_s + high_s + fall_s, 1)
+    alone_s = 2 * (rise_s + high_s + fall_s)  # nothing comes after it; a generator wants a pause
+    return Train(float(levels_v[0]), rise_s, high_s, fall_s, alone_s, 1)
 
 
 def _looks(program: Program, span: slice) -> list[Part]:

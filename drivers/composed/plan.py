@@ -132,17 +132,21 @@ def _measuring(
         raise NotSupported(
             f"the source meter sweeps up to {smu.most_points} levels, not {len(levels_v)}"
         )
-    if aperture_s < smu.least_aperture_s * (1 - 1e-9) and sweep.phase == Phase.READ:
-        notes.append(
-            f"reads are integrated over {format_quantity(smu.least_aperture_s, 's', 3)}, the "
-            "shortest time of this source meter"
-        )
-        aperture_s = smu.least_aperture_s
+    if sweep.phase == Phase.READ:
+        delay_s, aperture_s = _long_enough(delay_s, aperture_s, smu, notes)
+    elif delay_s < min(smu.least_delay_s, UNEVEN_S):
+        delay_s = 0.0  # an edge, of which the source meter has its own
     if not smu.least_aperture_s * (1 - 1e-9) <= aperture_s <= smu.most_aperture_s * (1 + 1e-9):
         raise NotSupported(
             f"the source meter measures for {format_quantity(smu.least_aperture_s, 's', 3)} to "
             f"{format_quantity(smu.most_aperture_s, 's', 3)} a step, not for "
             f"{format_quantity(aperture_s, 's', 3)}"
+        )
+    if delay_s and not smu.least_delay_s * (1 - 1e-9) <= delay_s <= smu.most_delay_s:
+        raise NotSupported(
+            "the source meter waits on a step for 0 s, or for "
+            f"{format_quantity(smu.least_delay_s, 's')} to "
+            f"{format_quantity(smu.most_delay_s, 's')}, not for {format_quantity(delay_s, 's')}"
         )
     step_s = delay_s + aperture_s
     if sweep.phase == Phase.READ:
@@ -163,6 +167,25 @@ def _measuring(
         )
     settings = _settings(parts, limit_a, aperture_s, smu)
     return Measuring(Stairs(levels_v, delay_s, aperture_s), settings)
+
+
+def _long_enough(
+    delay_s: float, aperture_s: float, smu: SourceMeterReach, notes: list[str]
+) -> tuple[float, float]:
+    """Let a read settle and be integrated for as long as the source meter must; say so."""
+    if aperture_s < smu.least_aperture_s * (1 - 1e-9):
+        aperture_s = smu.least_aperture_s
+        notes.append(
+            f"reads are integrated over {format_quantity(aperture_s, 's', 3)}, the shortest time "
+            "of this source meter"
+        )
+    if 0 < delay_s < smu.least_delay_s * (1 - 1e-9):
+        delay_s = smu.least_delay_s
+        notes.append(
+            f"reads settle for {format_quantity(delay_s, 's', 3)}, the shortest time of this "
+            "source meter"
+        )
+    return delay_s, aperture_s
 
 
 def _settings(

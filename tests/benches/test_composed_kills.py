@@ -6,12 +6,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hil.errors import StoreError
 from hil.store import RunRecord
 from hil.virtual import VirtualLab
 
@@ -44,7 +45,7 @@ def until(process: subprocess.Popen[str], true: Callable[[], Any]) -> Any:
 def lab_of(out: Path) -> VirtualLab | None:
     """Connect to the lab of the only run, once it is known and something has been kept."""
     for folder in out.glob("*_*"):
-        with RunRecord(folder) as record:
+        with suppress(StoreError), RunRecord(folder) as record:  # it may not have begun
             named = [event.detail for event in record.events() if event.what == "lab"]
             if named and record.records:
                 return VirtualLab.connect(named[-1])

@@ -35,10 +35,11 @@ BENCHES = {
 
 
 class Site(NamedTuple):
-    """An open bench and its lab."""
+    """An open bench, its file and its lab."""
 
     lab: VirtualLab
     bench: Bench
+    named: NamedBench
 
     def since(self, entry: int = 0) -> list[dict[str, Any]]:
         """Everything that happened at the ports, from an entry on."""
@@ -59,7 +60,7 @@ def opened(bench: NamedBench, seed: int = 1) -> Iterator[Site]:
         built = bench.build(seed, lab, forming=True)
         built.open()
         try:
-            yield Site(lab, built)
+            yield Site(lab, built, bench)
         finally:
             with contextlib.suppress(InstrumentError):
                 built.close()

@@ -14,7 +14,7 @@ from hil.program import Program, hold, pulse, ramp, read, staircase, wait
 SMU = SourceMeterReach(
     source_ranges_v=(0.2, 2.0, 20.0), measure_ranges_a=(1e-6, 1e-3), overrange=1.05,
     least_limit_a=1e-9, most_limit_a=1.0, least_aperture_s=1 / 6000, most_aperture_s=1 / 6,
-    own_step_s=1e-3, most_points=2500, least_pulse_s=None,
+    least_delay_s=50e-6, most_delay_s=10.0, own_step_s=1e-3, most_points=2500, least_pulse_s=None,
 )  # fmt: skip
 PULSER = PulserReach(
     most_v=10.0, least_v=0.1, output_ohm=50.0, least_high_s=10e-9, least_edge_s=2e-9,
@@ -29,7 +29,7 @@ A_READ = read(0.1, settle_s=1e-3, aperture_s=1e-3)
 def test_a_pulse_and_its_read_go_to_two_boxes() -> None:
     program = pulse(-1.2, high_s=500e-9, edge_s=50e-9) + wait(100e-6) + A_READ
     train, pause_s, look = parts_of(program)
-    assert train == pytest.approx(Train(-1.2, 50e-9, 500e-9, 50e-9, 600e-9, 1))
+    assert train == pytest.approx(Train(-1.2, 50e-9, 500e-9, 50e-9, 1.2e-6, 1))
     assert pause_s == pytest.approx(100e-6)
     assert isinstance(look, Sweep)
     assert look.stairs.levels_v.tolist() == [0.1]

@@ -14,11 +14,13 @@ from hil.bench import Bench
 from hil.errors import HilError
 from hil.program import Program, hold, pulse, read, staircase, wait
 from tests.drivers.composed.conftest import BENCHES, Site, named, opened
-from tests.drivers.composed.test_bench import waveforms
+from tests.drivers.composed.test_bench import largest_v
 
 SEQUENCES = int(os.environ.get("HIL_SEQUENCES", "150"))
 LIMIT_V = 1.8
 COMPLIANCE_A = 100e-6
+OPEN_CIRCUIT = 51e-6
+"""An 81160A that is set for its largest load, 1 Mohm, gives so much more into an open circuit."""
 
 
 def a_level(rng: random.Random) -> float:
@@ -85,8 +87,6 @@ def test_no_cell_sees_more_than_its_limits(what: str) -> None:
 def within_limits(site: Site, entry: int) -> int:
     """See that nothing at the cell was beyond the limits since an entry of the log."""
     events = site.since(entry)
-    for event in waveforms(events):
-        largest_v = max(map(abs, event["start_v"] + event["stop_v"]), default=0.0)
-        assert largest_v <= LIMIT_V * (1 + 1e-6)
+    assert largest_v(events) <= LIMIT_V * (1 + OPEN_CIRCUIT)
     assert not [event for event in events if event["kind"] in ("hot switching", "conflict")]
     return int(events[-1]["n"]) + 1 if events else entry
