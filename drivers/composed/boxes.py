@@ -129,7 +129,7 @@ class SwitchBox(Box, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[str | int, Meta(description="contact to ground: 1C01, or 3; or left out")] | None
     ) = None
     switching_s: Annotated[float, quantity("s", "longest time of a contact to move", gt=0)] = 20e-3
-    settle_s: Annotated[float, quantity("s", "settling time before and after a contact", ge=0)] = 1e-3
+    settle_s: Annotated[float, quantity("s", "settling before and after a contact", ge=0)] = 1e-3
 
     def __post_init__(self) -> None:
         if len(set(self.paths.values())) < len(self.paths):

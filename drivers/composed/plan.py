@@ -252,6 +252,11 @@ def _slow(
     notes.append("the edges of pulses are the source meter's own")
     settings = _settings(parts, limit_a, smu.least_aperture_s, smu)
     if smu.least_pulse_s is not None:
+        if train.pulses > smu.most_points:
+            raise NotSupported(
+                f"the source meter plays up to {smu.most_points} pulses in one go, not "
+                f"{train.pulses}"
+            )
         if train.high_s < smu.least_pulse_s * (1 - 1e-9):
             raise NotSupported(
                 "the shortest pulse of this source meter has a flat top of "

@@ -135,6 +135,8 @@ def test_a_source_meter_alone_says_how_short_its_pulses_are() -> None:
     assert step.stairs.delay_s + step.stairs.aperture_s == pytest.approx(10e-3)
     with pytest.raises(NotSupported, match="flat top of 200 us, not 100 us"):
         planned(pulse(1.0, high_s=100e-6), 1e-4, TIMED)
+    with pytest.raises(NotSupported, match="up to 2500 pulses"):
+        planned((pulse(1.0, high_s=500e-6) + wait(1e-3)) * 2501, 1e-4, TIMED)
     (slow,) = planned((pulse(1.0, high_s=500e-6) + wait(1e-3)) * 7, 1e-4, TIMED).steps
     assert isinstance(slow, SlowPulses)
     assert (slow.train.pulses, slow.settings.range_v) == (7, 1.0)

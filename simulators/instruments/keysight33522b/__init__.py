@@ -1,0 +1,1 @@
+"""A virtual Keysight 33522B."""

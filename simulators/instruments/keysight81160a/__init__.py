@@ -1,0 +1,1 @@
+"""A virtual Keysight 81160A."""

@@ -1,0 +1,1 @@
+"""What pulse and function generators of Keysight have in common."""

@@ -1,0 +1,1 @@
+"""SCPI as instruments of many vendors share it: messages, command trees, values, status."""
