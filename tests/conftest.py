@@ -29,6 +29,11 @@ settings.register_profile("hil", deadline=None, derandomize=True)
 settings.load_profile("hil")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the contract of a driver run on a real instrument."""
+    parser.addoption("--device-address", help="VISA address of an instrument that is really there")
+
+
 class Told(NamedTuple):
     """How a command ended and what it printed."""
 

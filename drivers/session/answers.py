@@ -40,6 +40,13 @@ def flag(text: str, command: str) -> bool:
     return text.strip() == "1"
 
 
+def word(text: str, command: str) -> str:
+    """Read one word of letters and digits, such as the name of a language."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", text.strip()) is None:
+        raise unexpected(text, command, "a word")
+    return text.strip()
+
+
 def numbers(count: int) -> Callable[[str, str], NDArray[np.float64]]:
     """Make what reads *count* numbers between commas."""
 

@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -98,6 +99,13 @@ class Exchange:
             self._line.send(data, self._wiring.timeout_s)
         except OSError as error:
             self._lose(error)
+
+    def interject(self, command: str) -> None:
+        """Send a command that nobody answers, in step or not; nothing happens if it cannot go."""
+        data = (command + self._end_out).encode("ascii")
+        with suppress(OSError):
+            self._line.send(data, self._wiring.timeout_s)
+            self.traffic.add(">", data)
 
     def answer(self, limit_s: float) -> str:
         """Receive one answer, which is to be the only one."""

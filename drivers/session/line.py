@@ -170,9 +170,14 @@ class VisaLine(Line):
             self._limit(timeout_s)
             if count is None:
                 return bytes(self._resource.read_raw())
-            return bytes(self._resource.read_bytes(count))
-        except VisaError as error:
+            resource = self._resource
+            with resource.ignore_warning(StatusCode.success_max_count_read):
+                data, _ = resource.visalib.read(resource.session, count)
+        except (VisaError, RuntimeError) as error:  # pyvisa-py's HiSLIP raises the latter
             raise _os_error(error) from error
+        if not data:  # over HiSLIP, where pyvisa's own read_bytes asks for ever
+            raise TimeoutError
+        return bytes(data)
 
     def _arrived(self) -> bytes:
         try:
@@ -217,7 +222,7 @@ def _left_s(deadline_s: float) -> float:
     return left_s
 
 
-def _os_error(error: VisaError) -> OSError:
+def _os_error(error: Exception) -> OSError:
     """Say with an error of the system what pyvisa says with one of its own."""
     if isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout:
         return TimeoutError(str(error))

@@ -150,6 +150,15 @@ class Session(Adapter):  # type: ignore[misc]  # pymeasure has no types
         finally:
             self._turn.give_back()
 
+    def interject(self, command: str) -> None:
+        """Send a command that nobody answers, whoever's turn it is, in step or not.
+
+        For what makes an instrument safe: to find one's step can take long, and one that is busy
+        may not answer before it is done. Nothing is raised where the bytes cannot go; whoever
+        needs to know asks afterwards.
+        """
+        self._exchange.interject(command)
+
     def suspect(self, reason: str) -> None:
         """Have the session make sure that it is in step before it sends the next command."""
         self._exchange.suspect(reason)

@@ -135,6 +135,19 @@ def test_the_resync_command_answered_twice(instrument, session):
     assert line.query("Q2?") == "<2>"
 
 
+def test_what_makes_safe_goes_before_a_lost_answer_is_cleared_up(instrument, session):
+    server = instrument(answers="queries")
+    line = session(server.address, answers="queries")
+    server.faults.append("dropped")
+    with pytest.raises(SessionTimeout):
+        line.query("Q1?")
+    line.interject("OFF")
+    assert line.query("Q2?") == "<2>"
+    assert server.commands == ["Q1?", "OFF", "*IDN?", "Q2?"]
+    line.close()
+    line.interject("OFF")  # it cannot go, and nobody is to hear of it now
+
+
 def test_an_interrupted_query_leaves_no_answer_behind(instrument, session, monkeypatch):
     line = session(instrument().address)
     with monkeypatch.context() as patch:
