@@ -249,7 +249,7 @@ def _slow(
             f"a source meter has edges of its own, not of {format_quantity(edge_s, 's')}; add a "
             "pulse generator to the bench file"
         )
-    notes.append("the edges of pulses are the source meter's own")
+    notes.append("the edges of pulses are the source meter's own, the rise within the flat top")
     settings = _settings(parts, limit_a, smu.least_aperture_s, smu)
     if smu.least_pulse_s is not None:
         if train.pulses > smu.most_points:

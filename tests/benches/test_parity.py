@@ -21,13 +21,27 @@ LIMITS = {
 LEVELS_V = (1.9, -2.0, -2.5, -3.0, -2.8, 1.5, 1.7, -2.2, 1.8)
 HIGH_S, EDGE_S = 400e-6, 100e-9
 
+RELAYS = {
+    "switch.type": "relaybox", "switch.smu": "2", "switch.generator": "1", "switch.ground": "3",
+}  # fmt: skip
 BENCHES = {
     "4200A": ("keithley4200", 2e-3, {}),
     "2450, 81160A, 707B": ("smu-pulser", 2e-3, {}),
-    "2636B, 33500B, relay box": ("smu-pulser", 2e-3, {
-        "smu.type": "keithley2600b", "generator.type": "keysight33500b", "switch.type": "relaybox",
-        "switch.smu": "2", "switch.generator": "1", "switch.ground": "3",
-    }),
+    "2636B, 33500B, relay box": (
+        "smu-pulser", 2e-3,
+        {"smu.type": "keithley2600b", "generator.type": "keysight33500b", **RELAYS},
+    ),
+    # its own rise, of some 30 us, is part of the flat top, and one limit is for pulses and reads
+    "2636B alone": (
+        "keithley2600b", 2e-2, {"wiring.series_ohm": "50ohm", "limits.read.current_a": "1mA"},
+    ),
+    "ArC ONE": (
+        "arcone", 2e-3,
+        {
+            "array.rows": "1", "array.columns": "1", "array.series_ohm": "50ohm",
+            "limits.read.current_a": "100mA", "limits.switching.current_a": "100mA",
+        },
+    ),
 }  # fmt: skip
 """Shipped bench file, how well its conductances agree with physics, and what differs."""
 
