@@ -72,6 +72,7 @@ BENCH_KINDS = Catalog(
     "hil.benches",
     "kind of bench",
     {
+        "arcone": "hil.drivers.arcone.bench_file:ArcOneFile",
         "composed": "hil.drivers.composed.bench_file:ComposedFile",
         "keithley4200": "hil.drivers.keithley4200.bench_file:Keithley4200File",
         "physics": "hil.simulators.physics_file:PhysicsFile",

@@ -44,11 +44,14 @@ class InstrumentPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Its own, such as what is built in.
     port : int
         TCP port at which it listens; 0 for any free one.
+    transport : str
+        How clients reach it: a plain "socket", "hislip", or "pty", a pseudo terminal.
     """
 
     type: str
     options: dict[str, Any] = {}
     port: int = 0
+    transport: Literal["socket", "hislip", "pty"] = "socket"
 
 
 class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +102,8 @@ class VirtualLab:
     Attributes
     ----------
     addresses : dict of str to str
-        VISA address of each instrument: "TCPIP::127.0.0.1::PORT::SOCKET".
+        VISA address of each instrument: "TCPIP::127.0.0.1::PORT::SOCKET", or as its transport
+        has it: "TCPIP::127.0.0.1::hislip0,PORT::INSTR", "ASRL/dev/pts/N::INSTR".
     control : str
         Where its control socket is and which lab it is, as host:port/name.
     kept : bool

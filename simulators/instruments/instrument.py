@@ -25,6 +25,8 @@ class VirtualInstrument(ABC):
         Whether it ever lets its client wait, so that it moves a lab's virtual time.
     usual_wiring : dict of str to str
         What `hil serve --instrument` wires: a port of the instrument to a terminal of the device.
+    usual_shape : tuple of int
+        Rows and columns of the device there.
     known_troubles : frozenset of str
         What `troubles` may hold.
     name : str
@@ -41,6 +43,7 @@ class VirtualInstrument(ABC):
     answer_terminator: ClassVar[bytes | None] = None
     takes_time: ClassVar[bool] = False
     usual_wiring: ClassVar[dict[str, str]] = {}
+    usual_shape: ClassVar[tuple[int, int]] = (1, 1)
     known_troubles: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, name: str, lab: Lab, options: dict[str, Any]) -> None:  # noqa: ARG002
@@ -76,6 +79,10 @@ class VirtualInstrument(ABC):
 
     def settle(self) -> None:  # noqa: B027 - most instruments do nothing by themselves
         """Play on the cells what has ended by now; called before the terminal log is read."""
+
+    def switch_off(self) -> list[str]:
+        """Take to 0 V and off what the lab knows no `Source` of; tell the ports that were on."""
+        return []
 
     def status_byte(self) -> int:
         """Give the status byte as a serial poll does (IEEE 488.1), which clears the request."""

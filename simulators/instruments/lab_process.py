@@ -9,20 +9,29 @@ import os
 import secrets
 import socket
 import sys
-from typing import Any
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hil.errors import HilError
+from hil.errors import ConfigError, HilError
 from hil.simulators.instruments import INSTRUMENTS
 from hil.simulators.instruments.control import Control
 from hil.simulators.instruments.faults import Faults
+from hil.simulators.instruments.journal import Journal
 from hil.simulators.instruments.lab import Lab
 from hil.simulators.instruments.server import HOST, Listener, Loop, Stream, until
 from hil.simulators.instruments.wire import Wire
 from hil.virtual import LabPlan
 
+if TYPE_CHECKING:
+    from hil.simulators.instruments.instrument import VirtualInstrument
+
 IDLE_S = 1800.0
+OFF_EDGE_S = 1e-3
+"""Time in which an output comes to 0 V when the lab is closed (s)."""
 
 
 class LabServer:
@@ -34,6 +43,8 @@ class LabServer:
         What is in it.
     idle_s : float
         Time without any connection after which `run` ends (s).
+    journal : Journal, optional
+        A file for all that goes over the wires.
 
     Attributes
     ----------
@@ -52,12 +63,16 @@ class LabServer:
         If a port is in use.
     """
 
-    def __init__(self, plan: LabPlan, idle_s: float = math.inf) -> None:
+    def __init__(
+        self, plan: LabPlan, idle_s: float = math.inf, journal: Journal | None = None
+    ) -> None:
+        _refuse_shared_ports(plan)
         self.lab = Lab(plan)
-        instruments = {
+        instruments: dict[str, VirtualInstrument] = {
             name: INSTRUMENTS.load(item.type)(name, self.lab, item.options)
             for name, item in plan.instruments.items()
         }
+        self._instruments = instruments
         self.lab.wiring.refuse_loose()
         faults = Faults(plan.seed)
         self._loop = Loop(idle_s)
@@ -66,7 +81,8 @@ class LabServer:
         self._listener: Listener | None = None
         try:
             for name, item in plan.instruments.items():
-                self._wires.append(Wire(self._loop, instruments[name], faults, item.port))
+                wire = Wire(self._loop, instruments[name], faults, item, journal)
+                self._wires.append(wire)
             self._listener = Listener(self._loop, "the control socket", 0, self._take)
         except HilError:
             self.close()
@@ -84,6 +100,24 @@ class LabServer:
         """Serve until told to stop, or until nobody has been there for long enough."""
         self._loop.run()
 
+    def stop(self) -> None:
+        """End `run`; a signal's handler may call it."""
+        self._loop.stop()
+
+    def switch_off(self) -> list[str]:
+        """Bring every output to 0 V and off, as for the night; tell which were on."""
+        now_s, on = self.lab.now_s(), []
+        for instrument in self._instruments.values():
+            with _complaining():
+                instrument.settle()
+                on += instrument.switch_off()
+        for source in self.lab.sources:
+            if source.on:
+                on.append(source.port)
+                with _complaining():
+                    source.switch(False, now_s, OFF_EDGE_S)
+        return on
+
     def close(self) -> None:
         """Disconnect everybody and give all ports back."""
         for wire in self._wires:
@@ -97,11 +131,34 @@ class LabServer:
     def _take(self, sock: socket.socket) -> None:
         self._clients.add(Stream(self._loop, sock, until(b"\n"), self._answer, self._lose))
 
-    def _answer(self, client: Stream, line: bytes) -> None:
+    def _answer(self, client: Stream, line: bytes, _: bytes) -> None:
+        for wire in self._wires:
+            wire.catch_up()  # a client that writes and then sleeps has done it in this order
         client.send(self._answers.answer(line) + b"\n")
 
     def _lose(self, client: Stream, _: bytes) -> None:
         self._clients.discard(client)
+
+
+@contextmanager
+def _complaining() -> Iterator[None]:
+    """Let nothing that breaks in the simulation keep the rest from being done."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()
+
+
+def _refuse_shared_ports(plan: LabPlan) -> None:
+    """Raise ConfigError for a port that two instruments are to have."""
+    owners: dict[int, str] = {}
+    for name, item in plan.instruments.items():
+        if item.port and item.port in owners:
+            raise ConfigError(
+                f"{owners[item.port]} and {name} cannot both listen at port {item.port}; give "
+                "one of them another, or 0 for any free one"
+            )
+        owners[item.port] = name
 
 
 def main(idle_s: float = IDLE_S) -> int:

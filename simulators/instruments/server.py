@@ -6,19 +6,39 @@ import math
 import os
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from hil.errors import InstrumentError
 
 HOST = "127.0.0.1"
-LONGEST_MESSAGE = 1 << 20
+LONGEST_MESSAGE = 1 << 22
 """A client that sends more than this (bytes) without a terminator is cut off."""
 
+Cut = Callable[[bytearray], tuple[int, int] | None]
+"""Finds the first message in what was received: its length, and where the next one begins."""
 
 AWAKE_S = 200e-6 if (os.cpu_count() or 1) > 1 else 0.0
 """How long the loop stays awake for the next message (s); alone on a processor it must not."""
+
+
+class Pipe(Protocol):
+    """What a stream reads and writes without waiting: a socket, or what does as one does."""
+
+    def fileno(self) -> int:
+        """Give its number."""
+
+    def recv_into(self, room: memoryview, /) -> int:
+        """Take what has come; 0 when the other side is gone."""
+
+    def send(self, wire: bytes | memoryview, /) -> int:
+        """Send what fits now and tell how much that was."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Loop:
@@ -39,6 +59,9 @@ class Loop:
         self._streams = 0
         self._running = True
         self._awake_until_s = 0.0
+        self._bell, self._button = socket.socketpair()
+        self._button.setblocking(False)
+        self.watch(self._bell, selectors.EVENT_READ, lambda: None)
 
     def run(self) -> None:
         """Serve until `stop`, or until nobody has been there for long enough."""
@@ -52,24 +75,28 @@ class Loop:
                 return
 
     def stop(self) -> None:
-        """End `run` after the present round."""
+        """End `run` after the present round; a signal's handler may call it."""
         self._running = False
+        with suppress(OSError):
+            self._button.send(b"!")
 
     def close(self) -> None:
         """Let go of the system's list of sockets; who opened one closes it."""
         self._selector.close()
+        self._bell.close()
+        self._button.close()
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Call something after *delay_s* seconds on the wall."""
         heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), call))
 
-    def watch(self, sock: socket.socket, events: int, call: Callable[[], None]) -> None:
+    def watch(self, pipe: Pipe | socket.socket, events: int, call: Callable[[], object]) -> None:
         """Call something whenever a socket is ready."""
-        self._selector.register(sock, events, call)
+        self._selector.register(pipe, events, call)
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, pipe: Pipe | socket.socket) -> None:
         """Watch a socket no longer."""
-        self._selector.unregister(sock)
+        self._selector.unregister(pipe)
 
     def count(self, streams: int) -> None:
         """Take note of a stream more, or one less."""
@@ -93,6 +120,8 @@ class Loop:
         until_s = math.inf if self._streams else self._idle_at_s
         if self._timers:
             until_s = min(until_s, self._timers[0][0])
+        if sys.platform == "win32":  # a signal does not end a wait there
+            until_s = min(until_s, time.monotonic() + 0.5)
         return None if until_s == math.inf else max(0.0, until_s - time.monotonic())
 
 
@@ -103,12 +132,12 @@ class Stream:
     ----------
     loop : Loop
         What calls it.
-    sock : socket
+    pipe : Pipe
         The connection; the stream closes it.
     cut : callable
-        Finds the first message in what was received: its length, and where the next one begins.
+        Finds the first message in what was received.
     on_message : callable
-        Takes each message, as long as *cut* says.
+        Takes each message, as long as *cut* says, and the bytes in which it came.
     on_gone : callable
         Called once when the connection is closed, whoever closed it, with what was left of a
         message.
@@ -119,82 +148,99 @@ class Stream:
     def __init__(
         self,
         loop: Loop,
-        sock: socket.socket,
-        cut: Callable[[bytearray], tuple[int, int] | None],
-        on_message: Callable[["Stream", bytes], None],
+        pipe: Pipe | socket.socket,
+        cut: Cut,
+        on_message: Callable[["Stream", bytes, bytes], None],
         on_gone: Callable[["Stream", bytes], None],
     ) -> None:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(pipe, socket.socket):
+            pipe.setblocking(False)
+            pipe.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop = loop
-        self._sock = sock
+        self._pipe = pipe
         self._cut = cut
         self._on_message = on_message
         self._on_gone = on_gone
         self._in = bytearray()
         self._out = memoryview(b"")
-        self._holds = False
+        self.holds = False
         self.is_open = True
         loop.count(+1)
-        loop.watch(sock, selectors.EVENT_READ, self._read)
+        loop.watch(pipe, selectors.EVENT_READ, self._read)
 
-    def send(self, wire: bytes) -> None:
+    def send(self, *wires: bytes, ended: bool = True) -> None:  # noqa: ARG002 - bytes have no ends
         """Send bytes; until the client has taken them, none of its messages are handled."""
+        wire = b"".join(wires)
         if self._out:
             self._out = memoryview(bytes(self._out) + wire)
             return
         sent = self._try_to_send(wire)
         if sent is not None and sent < len(wire):
             self._out = memoryview(wire)[sent:]
-            self._loop.forget(self._sock)
-            self._loop.watch(self._sock, selectors.EVENT_WRITE, self._write)
+            self._loop.forget(self._pipe)
+            self._loop.watch(self._pipe, selectors.EVENT_WRITE, self._write)
 
     def hold(self) -> None:
         """Handle no message until `go_on`."""
-        self._holds = True
+        self.holds = True
 
     def go_on(self, first: Callable[[], None] | None = None) -> None:
         """Handle messages again, and those that came in meanwhile, *first* something else.
 
         That may hold the stream once more.
         """
-        self._holds = False
+        self.holds = False
         if first is not None:
             first()
         self._handle()
+
+    def hand_to(
+        self,
+        on_message: Callable[["Stream", bytes, bytes], None],
+        on_gone: Callable[["Stream", bytes], None],
+    ) -> None:
+        """Let others take its messages and its end from now on."""
+        self._on_message, self._on_gone = on_message, on_gone
 
     def close(self) -> None:
         """Disconnect the client."""
         if self.is_open:
             self.is_open = False
-            self._loop.forget(self._sock)
-            self._sock.close()
+            self._loop.forget(self._pipe)
+            self._pipe.close()
             self._loop.count(-1)
             self._on_gone(self, bytes(self._in))
 
-    def _read(self) -> None:
+    def catch_up(self) -> None:
+        """Take what has come already, before something that the client has sent later."""
+        while self.is_open and self._read():
+            continue
+
+    def _read(self) -> bool:
+        """Take some of what has come and handle it; tell whether there was anything."""
         if not self.is_open:
-            return
+            return False
         try:
-            count = self._sock.recv_into(self._room)
+            count = self._pipe.recv_into(self._room)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             count = 0
         if not count or len(self._in) > LONGEST_MESSAGE:
             self.close()
-            return
+            return False
         self._in += self._room[:count]
         self._handle()
+        return True
 
     def _handle(self) -> None:
-        while self.is_open and not self._holds and not self._out:
+        while self.is_open and not self.holds and not self._out:
             found = self._cut(self._in)
             if found is None:
                 return
-            message = bytes(self._in[: found[0]])
+            wire = bytes(self._in[: found[1]])
             del self._in[: found[1]]
-            self._on_message(self, message)
+            self._on_message(self, wire[: found[0]], wire)
 
     def _write(self) -> None:
         if not self.is_open:
@@ -204,14 +250,14 @@ class Stream:
             return
         self._out = self._out[sent:]
         if not self._out:
-            self._loop.forget(self._sock)
-            self._loop.watch(self._sock, selectors.EVENT_READ, self._read)
+            self._loop.forget(self._pipe)
+            self._loop.watch(self._pipe, selectors.EVENT_READ, self._read)
             self._handle()
 
     def _try_to_send(self, wire: bytes | memoryview) -> int | None:
         """Send what fits now and tell how much that was; None if the client is gone."""
         try:
-            return self._sock.send(wire)
+            return self._pipe.send(wire)
         except BlockingIOError:
             return 0
         except OSError:
@@ -272,7 +318,7 @@ class Listener:
             self._on_client(self._sock.accept()[0])
 
 
-def until(terminator: bytes) -> Callable[[bytearray], tuple[int, int] | None]:
+def until(terminator: bytes) -> Cut:
     """Make what cuts a stream at a terminator."""
 
     def cut(received: bytearray) -> tuple[int, int] | None:

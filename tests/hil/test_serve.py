@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from hil.virtual import VirtualLab
 from tests.simulators.instruments.echo import Client, install_echo
+from tests.simulators.instruments.visa import opened
 
 BENCH = """
 kind = "echo"
@@ -24,6 +26,22 @@ current_a = "1mA"
 positive_v = "1V"
 negative_v = "-1V"
 current_a = "1mA"
+"""
+LAB = """
+kind = "lab"
+seed = 11
+[instruments.one]
+type = "echo"
+[instruments.two]
+type = "echo"
+transport = "hislip"
+options = { loud = true }
+[wiring]
+OUT = "top"
+[device]
+model = "resistor"
+parameters = { resistance_ohm = "2kohm" }
+series_ohm = 100
 """
 OHM = {"resistor:2kohm": 2e3, "resistor:1000": 1e3, "open": 1e15, None: 10e3}
 
@@ -44,6 +62,10 @@ def introduction(process: "subprocess.Popen[str]") -> list[str]:
         if line.startswith("serving"):
             break
     return lines
+
+
+def log(folder: Path) -> list[str]:
+    return (folder / "lab.log").read_text().splitlines()
 
 
 def end(process: "subprocess.Popen[str]", how: int = signal.SIGINT) -> None:
@@ -117,6 +139,71 @@ class TestServing:
         assert introduction(process)[0] == f"TCPIP::127.0.0.1::{port}::SOCKET  echo, virtual"
         end(process)
 
+    @pytest.mark.parametrize("transport", ["hislip", "pty"])
+    def test_each_transport_is_served_and_logged(
+        self, launch: Callable[..., "subprocess.Popen[str]"], tmp_path: Path, transport: str
+    ) -> None:
+        process = launch(
+            "serve", "--instrument", "echo", "--transport", transport, "--log", "lab.log"
+        )
+        with opened(introduction(process)[0].split()[0]) as client:
+            assert client.query("abc") == "abc"
+            told = [line.split(" ", 1)[1].split() for line in log(tmp_path)]
+            assert [words[1:] for words in told] == [
+                ["echo", "in", r"'abc\x00'"], ["echo", "out", r"'abc\x00'"],
+            ]  # fmt: skip
+        end(process)
+
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+    def test_what_is_on_goes_to_0_v_and_off_at_the_end(
+        self, launch: Callable[..., "subprocess.Popen[str]"], tmp_path: Path, how: int
+    ) -> None:
+        process = launch("serve", "--instrument", "echo", "--log", "lab.log")
+        client = Client(introduction(process)[0].split()[0])
+        assert client.ask("level 0.5") == "level 0.5"
+        process.send_signal(how)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out, err) == (0, "at 0 V and off now: echo.source\n", "")
+        assert log(tmp_path)[-1].endswith(" echo.source --  at 0 V and off")
+        client.close()
+
+    def test_the_instruments_of_a_lab_file(
+        self, launch: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+    ) -> None:
+        (tmp_path / "bench.toml").write_text(LAB)
+        process = launch("serve", "bench.toml")
+        one, two, control, *wires = introduction(process)
+        assert one.endswith("one, a echo, virtual")
+        assert one.startswith("TCPIP::127.0.0.1::")
+        assert two.startswith("TCPIP::127.0.0.1::hislip0,")
+        assert control.endswith("; real pace, seed 11")
+        assert wires[0] == "OUT is wired to the top of a device: resistor"
+        with opened(one.split()[0]) as first, opened(two.split()[0]) as second:
+            assert first.query("options") == "{}"
+            assert second.query("options") == '{"loud": true}'
+            (current_a, _) = second.query("pulse 1").strip("[]").split(",")
+            assert float(current_a) == pytest.approx(1 / (2000 + 100 + 50))
+        end(process)
+
+    def test_a_client_that_is_killed_leaves_the_instrument_as_it_is(
+        self, launch: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+    ) -> None:
+        process = launch("serve", "--instrument", "relaybox")
+        address = introduction(process)[0].split()[0]
+        port = address.split("::")[2]
+        code = (
+            f"import socket, sys; s = socket.create_connection(('127.0.0.1', {port}))\n"
+            "s.sendall(b'2\\n'); s.recv(9); print('done', flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1) as killed:
+            assert killed.stdout is not None
+            assert killed.stdout.readline() == b"done\n"
+            killed.kill()
+        client = Client(address, b"\n")
+        assert client.ask("?") == "2"
+        client.close()
+        end(process)
+
     def test_stop_at_the_control_socket_ends_it(
         self, launch: Callable[..., "subprocess.Popen[str]"]
     ) -> None:
@@ -129,8 +216,8 @@ class TestServing:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "name a bench file, or an instrument"),
-        ("lab.toml --instrument echo", "name a bench file, or an instrument"),
+        ("", "name a lab or bench file, or an instrument"),
+        ("lab.toml --instrument echo", "name a lab or bench file, or an instrument"),
         ("lab.toml --dut open", "leave --dut out"),
         ("--instrument ecko", "there is no virtual instrument 'ecko'; there is echo"),
         ("--instrument echo --dut tiix", "there is no model 'tiix'; did you mean 'tiox'?"),
@@ -141,9 +228,19 @@ class TestServing:
         ("--instrument echo --port 70000", "--port"),
         ("resistor", "no instruments"),
         ("lob.toml", "lob.toml cannot be read"),
+        ("bad.toml", "bad.toml: there is no key 'instrumens'; did you mean 'instruments'?"),
+        ("two.toml --port 5025", "--port is for one instrument, not for one, two"),
+        ("two.toml --transport pty", "--transport is for one instrument, not for one, two"),
+        ("--instrument echo --transport gpib", "'gpib' is not one of"),
+        ("--instrument echo --transport pty --port 5025", "no port"),
+        ("--instrument echo --log .", "the log . cannot be written"),
     ],
 )
-def test_bad_input_is_told_in_one_sentence(hil: Callable[..., Any], line: str, words: str) -> None:
+def test_bad_input_is_told_in_one_sentence(
+    hil: Callable[..., Any], tmp_path: Path, line: str, words: str
+) -> None:
+    (tmp_path / "bad.toml").write_text('kind = "lab"\n[instrumens.x]\ntype = "echo"')
+    (tmp_path / "two.toml").write_text(LAB)
     told = hil("serve", *line.split())
     assert told.code != 0
     assert told.out == ""

@@ -143,6 +143,12 @@ class Keithley4200(VirtualInstrument):
         if self._system.settle(now_s) or ended:
             self._ready()
 
+    def switch_off(self) -> list[str]:
+        """Take everything to 0 V and off; tell which SMUs were on."""
+        on = [smu.name for smu in self._panel.smus.values() if smu.on]
+        self._reset([])
+        return on
+
     def _do(self, command: Command) -> str | None:
         word, arguments = command
         if word.startswith(":PMU:"):

@@ -20,6 +20,7 @@ from hil.simulators.instruments.keithley4200.waveform import INSTANT_S, Flags, I
 from hil.simulators.instruments.kxci import Refused
 from hil.simulators.instruments.lab import Lab
 from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.smu.model import Level, held
 from hil.simulators.models.drive import Floats, Terminal
 from hil.simulators.readout import Readout
 
@@ -31,43 +32,7 @@ LEAST_COMPLIANCE_A = {False: 100e-9, True: 100e-12}
 """Without and with a preamplifier; a lower compliance is raised without a word."""
 
 
-class Level(NamedTuple):
-    """What a source is told to do.
-
-    Attributes
-    ----------
-    current : bool
-        Whether it forces a current; else a voltage.
-    value : float
-        V or A.
-    compliance : float
-        Of the other quantity, A or V.
-    """
-
-    current: bool
-    value: float
-    compliance: float
-
-    @property
-    def open_v(self) -> float:
-        """Voltage without a load (V): a current source goes as far as its compliance."""
-        if not self.current:
-            return self.value
-        return float(np.copysign(self.compliance, self.value)) if self.value else 0.0
-
-    @property
-    def limit_a(self) -> float:
-        """Current that it does not exceed (A)."""
-        if not self.current:
-            return self.compliance
-        return abs(self.value) or np.inf
-
-    def in_compliance(self, limited: Flags) -> Flags:
-        """Tell compliance from whether the current was held."""
-        return ~limited if self.current and self.value else limited
-
-
-ZERO = Level(current=False, value=0.0, compliance=np.inf)
+ZERO = Level(current=False, value=0.0, limit=np.inf)
 
 
 class Integration(NamedTuple):
@@ -231,7 +196,7 @@ class Smu:
         if not self._ideal:
             noise = self._lab.noise(self.name).normals(count)
         range_a = self._ranges(np.abs(current_a.reshape(parts).mean(axis=1)), integration)
-        range_v = _held(VOLTAGE_RANGES_V, np.abs(voltage_v.reshape(parts).mean(axis=1)))
+        range_v = held(VOLTAGE_RANGES_V, np.abs(voltage_v.reshape(parts).mean(axis=1)))
         told = Reading(np.empty(count), np.empty(count), compliance)
         for ranges in sorted({*zip(range_a.tolist(), range_v.tolist(), strict=True)}):
             chosen = (range_a == ranges[0]) & (range_v == ranges[1])
@@ -251,7 +216,7 @@ class Smu:
     def _ranges(self, largest_a: Floats, integration: Integration) -> Floats:
         if integration.fixed_a is not None:
             return np.full(len(largest_a), integration.fixed_a)
-        return _held(self.ranges_a, np.maximum(largest_a, integration.lowest_a * (1 - 1e-9)))
+        return held(self.ranges_a, np.maximum(largest_a, integration.lowest_a * (1 - 1e-9)))
 
     def _ramp(self, level: Level) -> None:
         before_v = self.at_v
@@ -286,9 +251,3 @@ def _constant(voltage_v: float, duration_s: Floats, *, measured: bool) -> Signal
         duration_s, levels_v, levels_v, np.full(len(levels_v), measured),
         np.array([[0, len(levels_v), 1]]),
     )  # fmt: skip
-
-
-def _held(ranges: tuple[float, ...], values: Floats) -> Floats:
-    """Choose the smallest range that holds each value with 5 % to spare."""
-    ends = np.array(ranges)
-    return ends[np.minimum(np.searchsorted(ends * 1.05, values), len(ends) - 1)]

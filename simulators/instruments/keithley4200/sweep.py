@@ -22,7 +22,7 @@ from hil.simulators.instruments.keithley4200.setup import (
     Definition,
     Setup,
 )
-from hil.simulators.instruments.keithley4200.smu import Level, Reading, Smu
+from hil.simulators.instruments.keithley4200.smu import Reading, Smu
 from hil.simulators.instruments.keithley4200.unconfirmed import (
     AUTO_STANDBY,
     SMU_EDGE_S,
@@ -30,6 +30,7 @@ from hil.simulators.instruments.keithley4200.unconfirmed import (
 )
 from hil.simulators.instruments.keithley4200.waveform import INSTANT_S
 from hil.simulators.instruments.kxci import Refused, engineering, expect, integer, name
+from hil.simulators.instruments.smu.model import Level
 from hil.simulators.models.drive import Floats
 
 

@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
 from hil.bench import Bench
+from hil.config import shipped_benches
 from hil.drivers.arcone.bench import NOT_MEASURED
 from hil.errors import LimitExceeded, NotSupported
 from hil.program import Program, hold, pulse, ramp, read, staircase, wait
@@ -16,6 +19,7 @@ from hil.virtual import VirtualLab
 from tests.drivers.arcone.conftest import RESISTORS, Site, plan_of
 
 Make = Callable[..., Site]
+SHIPPED = shipped_benches()["arcone"].read_text(encoding="utf-8")
 POINT = pulse(1.0, high_s=1e-3) + read(0.2)
 
 
@@ -104,12 +108,23 @@ def test_each_cell_may_have_a_column_of_its_own(resistors: Site) -> None:
     assert [(w["cell"], max(w["stop_v"], key=abs)) for w in played] == [(0, 1.0), (2, -1.0)]
 
 
-def test_a_zero_read_is_said_not_to_be_measured(resistors: Site) -> None:
-    program = read(0.2, zero=True)
+def test_a_read_at_0_v_is_said_not_to_be_measured(resistors: Site) -> None:
+    program = read(0.2, zero=True) + read(0.0, count=2)
     cost = resistors.bench.check(program)
-    assert any("zero reads are not played" in note for note in cost.notes)
+    assert any("reads at 0 V are not played" in note for note in cost.notes)
     readings = resistors.bench.apply(program, np.array([0]))
-    assert readings.status[:, 0].tolist() == [NOT_MEASURED, 0]
+    assert readings.status[:, 0].tolist() == [NOT_MEASURED, 0, NOT_MEASURED, NOT_MEASURED]
+    assert readings.conductance_s[0, 0] == pytest.approx(1e-4, rel=1e-6)
+    assert np.isnan(readings.conductance_s[1, 0])
+
+
+def test_hil_check_looks_at_it(hil: Callable[..., Any]) -> None:
+    small = SHIPPED.replace("rows = 32", "rows = 1").replace("columns = 32", "columns = 2")
+    Path("lab.toml").write_text(small, encoding="utf-8")
+    told = hil("check", "lab.toml", "--virtual")
+    assert told.code == 0, told.err
+    assert "says     ArC ONE, firmware 3.0" in told.out
+    assert "lab is at 0 V and off" in told.out
 
 
 def test_the_scheme_is_the_programs_or_the_files(resistors: Site) -> None:
@@ -151,7 +166,6 @@ def test_what_is_beyond_its_range_is_limited(site: Make) -> None:
         (pulse(1.0, high_s=10e-9, edge_s=5e-9), NotSupported, "lasts 100 ns to 10 s"),
         (pulse(1.0, high_s=1e-6, measured=True), NotSupported, "does not measure while"),
         (hold(0.1, 1e-3), NotSupported, "does not measure while"),
-        (read(0.0), NotSupported, "cannot read at 0 V"),
         (read(0.1).demanding(regulated=True), NotSupported, "cannot hold a current limit"),
         (read(0.1).demanding(current_limit_a=1e-6), NotSupported, "cannot limit a current"),
         (read(0.1).demanding(stop_at_limit=True), NotSupported, "cannot stop"),

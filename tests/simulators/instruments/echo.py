@@ -17,6 +17,7 @@ from hil.simulators.instruments.instrument import VirtualInstrument
 from hil.simulators.instruments.lab import Lab
 from hil.simulators.instruments.lab_process import LabServer
 from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.source import Source
 from hil.virtual import InstrumentPlan, LabPlan
 
 PATIENCE_S = 20.0
@@ -25,10 +26,14 @@ PATIENCE_S = 20.0
 class Echo(VirtualInstrument):
     terminator = b"\0"
     usual_wiring: ClassVar[dict[str, str]] = {"OUT": "top"}
+    known_troubles: ClassVar[frozenset[str]] = frozenset({"hoarse", "deaf"})
 
     def __init__(self, name: str, lab: Lab, options: dict[str, Any]) -> None:
         super().__init__(name, lab, options)
         self.options = options
+        self.source = Source(lab, f"{name}.source", output_ohm=50.0)
+        self.status = 0
+        self.obeyed: list[str] = []
         self.clients: list[str] = []
         self.ends_s = np.inf
 
@@ -37,6 +42,15 @@ class Echo(VirtualInstrument):
             self.ends_s = np.inf
             self.pulse(1.0)
             raise RuntimeError("this pulse was too much")
+
+    def status_byte(self) -> int:
+        return self.status
+
+    def clear(self) -> None:
+        self.obeyed.append("clear")
+
+    def trigger(self) -> None:
+        self.obeyed.append("trigger")
 
     def connected(self) -> None:
         self.clients.append("here")
@@ -52,6 +66,18 @@ class Echo(VirtualInstrument):
                 raise RuntimeError("this instrument is broken")
             case [b"later", seconds]:
                 self.ends_s = self.lab.now_s() + float(seconds)
+            case [b"busy", seconds]:
+                self.spend(float(seconds))
+            case [b"status", value]:
+                self.status = int(value)
+                return None
+            case [b"level", volts]:
+                self.source.switch(True, self.now_s)
+                self.source.go_to(float(volts), self.now_s)
+            case [b"obeyed"]:
+                return " ".join(self.obeyed).encode()
+            case [b"troubles"]:
+                return " ".join(sorted(self.troubles)).encode()
             case [b"clients"]:
                 return " ".join(self.clients).encode()
             case [b"interlock"]:
@@ -94,9 +120,10 @@ def pulses(volts: float) -> Signal:
     )
 
 
-def echo_plan(*names: str, port: int = 0, **changes: Any) -> LabPlan:
+def echo_plan(*names: str, port: int = 0, transport: str = "socket", **changes: Any) -> LabPlan:
     """Plan a lab of echoes, the output of one wired to 10 kohm."""
-    instruments = {name: InstrumentPlan(type="echo", port=port) for name in names or ("echo",)}
+    item = InstrumentPlan(type="echo", port=port, transport=transport)  # type: ignore[arg-type]
+    instruments = dict.fromkeys(names or ("echo",), item)
     settings: dict[str, Any] = {"model": "resistor", "wiring": {"OUT": "top"}, **changes}
     return LabPlan(instruments=instruments, **settings)
 

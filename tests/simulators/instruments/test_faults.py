@@ -1,14 +1,19 @@
 """What goes wrong on the wire, fault by fault, as a client sees it."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import pyvisa
 
 from hil.errors import ConfigError
 from hil.simulators.instruments.faults import Fault, Faults
 from tests.simulators.instruments.echo import Running, echo_plan, install_echo, running
+from tests.simulators.instruments.visa import opened
+
+NEEDS_POSIX = pytest.mark.skipif(os.name != "posix", reason="pseudo terminals are of POSIX")
 
 
 @pytest.fixture
@@ -144,3 +149,80 @@ def test_impossible_faults_are_refused(wrong: dict[str, object]) -> None:
     fault = Fault(**{"kind": "late", "instrument": "echo", **wrong})  # type: ignore[arg-type]
     with pytest.raises(ConfigError):
         Faults(seed=0).add(fault)
+
+
+TRANSPORTS = ["socket", "hislip", pytest.param("pty", marks=NEEDS_POSIX)]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+class TestOverEachTransport:
+    @pytest.fixture
+    def lab(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: str
+    ) -> Iterator[Running]:
+        install_echo(tmp_path, monkeypatch)
+        with running(echo_plan(transport=transport)) as lab:
+            yield lab
+
+    def test_an_answer_is_cut_and_the_next_is_not(self, lab: Running) -> None:
+        lab.ask("fault cut echo")
+        with opened(lab.server.addresses["echo"]) as client:
+            assert [client.query("abcdef") for _ in range(2)] == ["abc", "abcdef"]
+
+    def test_an_answer_is_garbled_and_the_next_is_not(self, lab: Running) -> None:
+        lab.ask("fault garbled echo")
+        with opened(lab.server.addresses["echo"]) as client:
+            client.write("abcdef" * 20)
+            assert max(client.read_raw()) >= 0x80
+            assert client.query("abc") == "abc"
+
+    @pytest.mark.parametrize("kind", ["dropped", "truncated"])
+    def test_an_answer_that_never_ends_runs_into_the_clients_timeout(
+        self, lab: Running, kind: str
+    ) -> None:
+        lab.ask(f"fault {kind} echo")
+        with opened(lab.server.addresses["echo"], timeout_s=0.1) as client:
+            client.write("abcdef")
+            with pytest.raises(pyvisa.VisaIOError, match="TMO"):
+                client.read()
+            client.timeout = 10_000
+            assert client.query("abc") == "abc"
+
+    def test_an_answer_comes_late(self, lab: Running) -> None:
+        lab.ask("fault late echo seconds=0.2")
+        begin_s = time.monotonic()
+        with opened(lab.server.addresses["echo"]) as client:
+            assert client.query("abc") == "abc"
+            assert time.monotonic() - begin_s >= 0.2
+
+    def test_a_disconnected_client_may_come_again(self, lab: Running, transport: str) -> None:
+        lab.ask("fault disconnect echo")
+        with opened(lab.server.addresses["echo"], timeout_s=0.2) as client:
+            client.write("abc")
+            with pytest.raises((pyvisa.VisaIOError, RuntimeError)):
+                client.read()
+        with opened(lab.server.addresses["echo"]) as client:
+            assert client.query("clients") == "here gone here"
+
+    def test_nobody_is_served_for_a_while_after_half_open(self, lab: Running) -> None:
+        lab.ask("fault half-open echo seconds=0.2")
+        with opened(lab.server.addresses["echo"]) as client:
+            assert client.query("abc") == "abc"
+        while lab.server._wires[0]._client is not None:
+            continue
+        begin_s = time.monotonic()
+        with opened(lab.server.addresses["echo"]) as client:
+            assert client.query("abc") == "abc"
+            assert time.monotonic() - begin_s >= 0.15
+
+
+def test_hislip_throws_away_an_answer_that_comes_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_echo(tmp_path, monkeypatch)
+    with running(echo_plan(transport="hislip")) as lab:
+        lab.ask("fault duplicated echo")
+        with opened(lab.server.addresses["echo"]) as client:
+            assert [client.query(text) for text in ("one", "two", "three")] == [
+                "one", "two", "three",
+            ]  # fmt: skip

@@ -89,7 +89,7 @@ class TestMessages:
     def test_endless_ones_are_cut_off(self, lab: Running) -> None:
         client = lab.client()
         with pytest.raises(OSError, match=r"reset|pipe"):
-            client.socket.sendall(b"x" * (LONGEST_MESSAGE * 40))
+            client.socket.sendall(b"x" * (LONGEST_MESSAGE * 10))
         assert lab.client().ask("abc") == "abc"
 
 
@@ -222,10 +222,25 @@ class TestControl:
         lab.ask("interlock echo closed")
         assert echo.ask("interlock") == "False"
 
+    def test_a_trouble_is_of_one_instrument_until_it_is_switched_off(self, lab: Running) -> None:
+        echo, other = lab.client(), lab.client("other")
+        for request_ in (
+            "trouble echo hoarse on",
+            "trouble echo hoarse on",
+            "trouble echo deaf on",
+        ):
+            assert lab.ask(request_) is None
+        assert [echo.ask("troubles"), other.ask("troubles")] == ["deaf hoarse", ""]
+        lab.ask("trouble echo hoarse off")
+        assert echo.ask("troubles") == "deaf"
+
     @pytest.mark.parametrize(
         ("request_", "words"),
         [
             ("", "there is no request"),
+            ("trouble echo hoarce on", "did you mean 'hoarse'"),
+            ("trouble ecko hoarse on", "did you mean 'echo'"),
+            ("trouble echo hoarse perhaps", "on or off"),
             ("slepe 1", "did you mean 'sleep'"),
             ("sleep", "0 words"),
             ("sleep 1 2", "2 words"),
@@ -263,6 +278,34 @@ class TestControl:
 
 
 class TestTheEnd:
+    def test_what_is_on_goes_to_0_v_and_off(self, lab: Running) -> None:
+        lab.client("other").ask("level 0.7")
+        lab.ask("stop")
+        lab.thread.join(20)
+        assert lab.server.switch_off() == ["other.source"]
+        assert lab.server.switch_off() == []
+        events = [event for _, event in lab.lab.events.since(0) if event.source == "other.source"]
+        on, down, off = (event.what | {"at": event.time_s} for event in events)
+        assert (on["on"], down["kind"], off["on"]) == (True, "waveform", False)
+        assert off["at"] - down["at"] == pytest.approx(1e-3)
+        assert events[1].signal is not None
+        assert (events[1].signal.first_v, events[1].signal.last_v) == (0.7, 0.0)
+
+    def test_one_that_cannot_settle_keeps_no_other_on(
+        self, lab: Running, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        lab.client().ask("later 0")
+        lab.client("other").ask("level 0.7")
+        lab.ask("stop")
+        lab.thread.join(20)
+        assert lab.server.switch_off() == ["other.source"]
+        assert "RuntimeError: this pulse was too much" in capfd.readouterr().err
+
+    def test_a_lab_may_be_stopped_from_another_thread(self, lab: Running) -> None:
+        lab.server.stop()
+        lab.thread.join(20)
+        assert not lab.thread.is_alive()
+
     def test_stop_is_answered_and_closes_everything(self, lab: Running) -> None:
         client, control = lab.client(), lab.control()
         client.ask("abc")

@@ -1,0 +1,1 @@
+"""A virtual Keithley 2636B, a System SourceMeter with two channels."""

@@ -1,0 +1,1 @@
+"""A virtual Keithley 707B, a switching matrix."""

@@ -1,0 +1,1 @@
+"""A virtual relay box: one path at a time."""

@@ -1,0 +1,1 @@
+"""What source measure channels of virtual instruments share: sourcing, compliance, measuring."""
