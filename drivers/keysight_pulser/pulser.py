@@ -7,7 +7,7 @@ with every train; all levels here are open-circuit voltages.
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 from pymeasure.adapters import Adapter
@@ -81,7 +81,6 @@ class KeysightPulser(ScpiInstrument, Pulser):
         self._levels: Levels | None = None  # None: nobody knows how it is set
         self._is_on = False
 
-    # -- the role -----------------------------------------------------------------------------
     def fence(self, positive_v: float, negative_v: float) -> None:
         """Set the generator's own voltage limits (open circuit, V) and read them back.
 
@@ -101,8 +100,7 @@ class KeysightPulser(ScpiInstrument, Pulser):
                 f"limits of a generator are numbers around 0 V, not {negative_v} V to "
                 f"{positive_v} V"
             )
-        most_v = self.reach.most_v
-        fence = (max(negative_v, -most_v), min(positive_v, most_v))
+        fence = (max(negative_v, -self.reach.most_v), min(positive_v, self.reach.most_v))
         resting(fence, self.reach.least_v, self.model)
         with self._safe_if_it_fails():
             self._fence = fence
@@ -186,7 +184,6 @@ class KeysightPulser(ScpiInstrument, Pulser):
             self.write(ABORT)
             self.write(f"{self._told.output} 0")
             still_on = self.get(f"{self._told.output}?", flag)
-            self.clear_errors()  # where the abort is not known, or there was nothing to end
         except HilError as error:
             raise InstrumentError(
                 f"the output of the {self.model} could not be switched off from here: {error}"
@@ -195,11 +192,12 @@ class KeysightPulser(ScpiInstrument, Pulser):
             raise InstrumentError(
                 f"the output of the {self.model} does not go off; switch it off there"
             )
+        with suppress(HilError):  # the abort may not be known, or there was nothing to end
+            self.clear_errors()
 
     def safe_messages(self) -> SafeMessages:
         """Tell the guard how to end a burst and switch the output off."""
-        adapter = self.adapter
-        return safe_messages_of(self.commands, getattr(adapter, "address", ""), self.channel)
+        return safe_messages_of(self.commands, getattr(self.adapter, "address", ""), self.channel)
 
     def close(self) -> None:
         """Close the connection; the output stays as it is."""
@@ -313,19 +311,18 @@ class KeysightPulser(ScpiInstrument, Pulser):
 
     def _switch(self, *, on: bool) -> None:
         """Switch the output, wait for its relay and ask."""
-        told = self._told
+        output = self._told.output
         if on != self._is_on or not on:
             self._is_on = False
-            self.tell(f"{told.output} {int(on)}")
+            self.tell(f"{output} {int(on)}")
             self._clock.sleep(RELAY_S)
-        if self.get(f"{told.output}?", flag) != on:
+        if self.get(f"{output}?", flag) != on:
             raise InstrumentError(
                 f"the output of the {self.model} does not go {'on' if on else 'off'}; look at "
                 "the instrument"
             )
         self._is_on = on
 
-    # -- helpers -------------------------------------------------------------------------------
     def _refuse(self, train: Train) -> None:
         refuse(train, self.reach, self.bounds, self.model)
         if self._fence is not None:

@@ -9,9 +9,10 @@ from hil.drivers.roles import Train
 NO_ERROR = (":SYST:ERR?", '+0,"No error"')
 SOURCE = ":SOUR1:FUNC:PULS"
 FIXED = (
-    ":SOUR1:VOLT:LIM:STAT 0;:SOUR1:FUNC PULS;:SOUR1:FUNC:PULS:HOLD WIDT;:SOUR1:VOLT:UNIT VPP;"
-    ":TRIG1:SOUR BUS;:SOUR1:BURS:MODE TRIG;:SOUR1:BURS:STAT 1"
-)
+    ":SOUR1:VOLT:LIM:STAT 0", ":SOUR1:FUNC PULS", ":SOUR1:FUNC:PULS:HOLD WIDT",
+    ":SOUR1:VOLT:UNIT VPP", ":TRIG1:SOUR BUS", ":SOUR1:BURS:MODE TRIG", ":SOUR1:BURS:STAT 1",
+    ":OUTP1:LOAD INF",
+)  # fmt: skip
 LEVELS = (
     ":SOUR1:VOLT 0.02;:SOUR1:VOLT:OFFS 0.01;:SOUR1:VOLT 0.02;:SOUR1:VOLT:HIGH 0.02;"
     ":SOUR1:VOLT:LOW 0;:OUTP1:POL NORM"
@@ -40,9 +41,8 @@ def test_a_train_is_loaded_and_fired() -> None:
         (":OUTP1 0", None),
         NO_ERROR,
         (":OUTP1?", "0"),
-        (FIXED, None),
-        NO_ERROR,
-        (":OUTP1:LOAD INF;:OUTP1:POL NORM", None),
+        *((command, None) for command in FIXED),
+        ("*CLS", None),
         NO_ERROR,
         (":OUTP1:LOAD?", "+9.900000000000000E+37"),
         (LEVELS, None),

@@ -15,15 +15,14 @@ SET_UP = [
     (":OUTP2 0", None),
     NO_ERROR,
     (":OUTP2?", "0"),
-    (
-        (
-            ":VOLT2:LIM:STAT 0;:TRAC:CHAN2 0;:FUNC2 PULS;:PULS:HOLD2 WIDT;:VOLT2:UNIT VPP;"
-            ":ARM:SOUR2 MAN"
-        ),
-        None,
-    ),
-    NO_ERROR,
-    (":OUTP2:LOAD 1e6;:OUTP2:POL NORM", None),
+    (":VOLT2:LIM:STAT 0", None),
+    (":TRAC:CHAN2 0", None),
+    (":FUNC2 PULS", None),
+    (":PULS:HOLD2 WIDT", None),
+    (":VOLT2:UNIT VPP", None),
+    (":ARM:SOUR2 MAN", None),
+    (":OUTP2:LOAD 1e6", None),
+    ("*CLS", None),
     NO_ERROR,
     (":OUTP2:LOAD?", "+1.00000000E+06"),
     (

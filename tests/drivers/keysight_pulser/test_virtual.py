@@ -85,12 +85,18 @@ def test_a_load_that_somebody_changed_is_noticed(at: At, name: str) -> None:
 @BOTH
 def test_whatever_it_was_left_at_comes_to_nothing(at: At, name: str) -> None:
     place = at(name)
-    place.pulser.ch_1.shape = "SIN"
-    place.pulser.ch_1.offset = 1.0
-    place.pulser.ch_1.output = True
-    assert fired(place, PULSE._replace(pulses=2))[1:] == [
+    left = place.pulser.ch_1
+    left.shape = "SIN"
+    left.frequency = 29e6
+    left.amplitude = 1.0
+    left.offset = 3.0
+    left.burst_state = True
+    left.output = True
+    place.clock.sleep(1e-6)
+    place.pulser.make_safe()
+    assert fired(place, PULSE._replace(pulses=2)) == [
         pytest.approx((0.5, 100e-9, 500e-9, 100e-9), rel=0.01)
-    ]
+    ] * 2  # fmt: skip
 
 
 @BOTH
