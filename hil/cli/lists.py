@@ -8,10 +8,13 @@ from hil.decode import read_toml
 
 
 @click.command("list", epilog="Example: hil list benches")
-@click.argument("what", type=click.Choice(["protocols", "benches", "models"]))
+@click.argument("what", type=click.Choice(["protocols", "benches", "models", "instruments"]))
 def list_(what: str) -> None:
-    """List protocols, benches or models, each with a line about it."""
-    rows = {"protocols": _protocols, "benches": _benches, "models": _models}[what]()
+    """List protocols, benches, models or virtual instruments, each with a line about it."""
+    rows = {
+        "protocols": _protocols, "benches": _benches, "models": _models,
+        "instruments": _instruments,
+    }[what]()  # fmt: skip
     width = max(len(name) for name in rows)
     for name, text in rows.items():
         click.echo(f"{name:<{width}}  {text}")
@@ -32,6 +35,12 @@ def _models() -> dict[str, str]:
     classes = {name: _first_line(MODELS.load(name)) for name in MODELS.names()}
     files = {name: read_toml(path)["title"] for name, path in shipped_model_files().items()}
     return classes | files
+
+
+def _instruments() -> dict[str, str]:
+    from hil.simulators.instruments import INSTRUMENTS
+
+    return {name: _first_line(INSTRUMENTS.load(name)) for name in INSTRUMENTS.names()}
 
 
 def _first_line(thing: object) -> str:

@@ -360,6 +360,7 @@ def test_safe_says_that_it_is(hil: Callable[..., Any]) -> None:
         ("protocols", ["jump-table"]),
         ("benches", ["stanford", "stanford-lab", "tiox"]),
         ("models", ["jump-table", "stanford", "tiox"]),
+        ("instruments", ["arcone", "keithley2450", "keysight81160a"]),
     ],
 )
 def test_list_names_what_there_is_with_a_line_about_each(
@@ -508,7 +509,7 @@ def test_a_bench_file_from_an_editor_that_marks_utf_8_is_read(
         ("run jump-table --bench tiox --sed 1", "--sed", 2),
         ("frobnicate", "frobnicate", 2),
         ("show", "Missing argument 'RUN' - see hil show --help", 2),
-        ("list", "protocols, benches, models", 2),
+        ("list", "protocols, benches, models, instruments", 2),
         ("export last --out x.xls", "does not end in a format; add --format", 1),
         ("export last --format xls --out x", "'csv', 'netcdf', 'parquet'", 2),
         ("resume gone", "no run 'gone' in runs; hil runs lists them", 1),

@@ -72,7 +72,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ArcOne(VirtualInstrument):
-    """The board: which job takes how many tokens, and what it answers.
+    """ArC ONE, a board with an array of up to 32 x 32 cells: its serial protocol.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Keithley2400(Sourcemeter2400):
-    """The instrument; its output is the port of its own name.
+    """Keithley 2400, a source meter: SCPI.
 
     Parameters
     ----------

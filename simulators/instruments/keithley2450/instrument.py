@@ -62,7 +62,7 @@ class Language:
 
 
 class Keithley2450(VirtualInstrument):
-    """The instrument; its output is the port of its own name.
+    """Keithley 2450, a source meter: SCPI, its own or that of a 2400.
 
     Parameters
     ----------

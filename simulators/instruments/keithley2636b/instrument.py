@@ -56,7 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Keithley2636B(TspInstrument):
-    """The instrument.
+    """Keithley 2636B, a source meter with two channels: TSP.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Keithley4200(VirtualInstrument):
-    """The instrument: which commands there are, when they are valid, what is answered.
+    """Keithley 4200A-SCS with SMUs and a 4225-PMU: KXCI over Ethernet.
 
     Parameters
     ----------

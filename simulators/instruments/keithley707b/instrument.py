@@ -48,7 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Keithley707B(TspInstrument):
-    """The instrument.
+    """Keithley 707B, a switch matrix: TSP.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ class Channel33522B(Channel):
 
 
 class Keysight33522B(Generator):
-    """The instrument.
+    """Keysight 33522B, a waveform generator with two channels: SCPI.
 
     Parameters
     ----------

@@ -232,7 +232,7 @@ class Channel81160A(Channel):
 
 
 class Keysight81160A(Generator):
-    """The instrument.
+    """Keysight 81160A, a pulse generator with two channels: SCPI.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class RelayBox(VirtualInstrument):
-    """The box.
+    """A relay box on a serial line, one character a command.
 
     Parameters
     ----------
