@@ -139,20 +139,15 @@ def test_the_scheme_is_the_programs_or_the_files(resistors: Site) -> None:
     assert any("see half of each pulse" in note for note in half)
 
 
-def test_a_series_resistor_is_taken_off_and_limits(site: Make) -> None:
-    place = site({**RESISTORS, "array.series_ohm": "1kohm"})
+def test_a_series_resistor_is_taken_off_and_limits(resistors_lab: VirtualLab) -> None:
+    place = Site(resistors_lab, {**RESISTORS, "array.series_ohm": "1kohm"})
     assert place.bench.capabilities.current_limit == "series"
-    readings = place.bench.apply(read(0.11), np.array([0]))
-    assert readings.current_a[0, 0] == pytest.approx(10e-6, rel=1e-6)
-    assert readings.voltage_v[0, 0] == pytest.approx(0.1, rel=1e-6)
-    with pytest.raises(LimitExceeded, match="in series"):
-        place.bench.apply(pulse(1.0, high_s=1e-6).demanding(current_limit_a=0.5e-3))
-
-
-def test_what_is_beyond_its_range_is_limited(site: Make) -> None:
-    place = site({**RESISTORS, "virtual.parameters.resistance_ohm": "1e9"})
-    readings = place.bench.apply(read(0.1))
-    assert readings.limited.all()
+    with place.bench as bench:
+        readings = bench.apply(read(0.1), np.array([0]))
+        assert readings.current_a[0, 0] == pytest.approx(10e-6, rel=1e-6)
+        assert readings.voltage_v[0, 0] == pytest.approx(0.09, rel=1e-6)
+        with pytest.raises(LimitExceeded, match="in series"):
+            bench.apply(pulse(1.0, high_s=1e-6).demanding(current_limit_a=0.5e-3))
 
 
 # -- before a byte is sent --------------------------------------------------------------------
@@ -182,12 +177,12 @@ def test_what_it_cannot_play_is_refused_and_nothing_is_sent(
     assert resistors.sent() == []
 
 
-def test_it_reaches_12_v(site: Make) -> None:
+def test_it_reaches_12_v(resistors_lab: VirtualLab) -> None:
     wide = {"limits.switching.positive_v": "15V", "limits.switching.current_a": "1A"}
-    place = site({**RESISTORS, **wide})
-    place.bench.apply(pulse(12.0, high_s=1e-6), np.array([0]))
-    with pytest.raises(NotSupported, match=r"12\.0 V"):
-        place.bench.check(pulse(12.01, high_s=1e-6))
+    with Site(resistors_lab, {**RESISTORS, **wide}).bench as bench:
+        bench.apply(pulse(12.0, high_s=1e-6), np.array([0]))
+        with pytest.raises(NotSupported, match=r"12\.0 V"):
+            bench.check(pulse(12.01, high_s=1e-6))
 
 
 def test_the_announced_time_is_about_the_time_it_takes(resistors: Site) -> None:
