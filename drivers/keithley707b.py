@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from pymeasure.adapters import Adapter
 
 from hil.clock import Clock
-from hil.decode import unknown
-from hil.drivers.roles import Switch
-from hil.drivers.session import Session
+from hil.drivers.path_switch import PathSwitch
 from hil.drivers.session.answers import unexpected
-from hil.drivers.tsp import RESYNC, TspInstrument
-from hil.errors import ConfigError, HilError, InstrumentError
+from hil.drivers.tsp import TspInstrument, tsp_session
+from hil.errors import ConfigError, InstrumentError
 from hil.guard import SafeMessages
 
 IDENTITY = r"Keithley Instruments Inc\., Model 70[78]B, [^,]+, [^,]+"
@@ -43,22 +41,11 @@ def connected(
     InstrumentError
         Nothing answers there, or not as a 707B does.
     """
-    session = Session(
-        address,
-        write_termination="\n",
-        read_termination="\n",
-        resync=RESYNC,
-        answers="queries",
-        remedy=REMEDY,
-    )
-    try:
+    with tsp_session(address, REMEDY).closed_if_it_fails() as session:
         return Keithley707B(session, paths, clock=clock, switching_s=switching_s)
-    except BaseException:
-        session.close()
-        raise
 
 
-class Keithley707B(TspInstrument, Switch):
+class Keithley707B(TspInstrument, PathSwitch):
     """A matrix of which each path closes its own crosspoints and no others.
 
     Parameters
@@ -85,36 +72,11 @@ class Keithley707B(TspInstrument, Switch):
         super().__init__(adapter, "Keithley 707B", IDENTITY)
         self.tell("channel.connectrule = channel.BREAK_BEFORE_MAKE")
 
-    def close_path(self, path: str) -> None:
-        """Open every contact, then close those of *path*; read back both times.
-
-        Raises
-        ------
-        ConfigError
-            There is no such path.
-        InstrumentError
-            A contact is not where it should be; all were told to open.
-        """
-        if path not in self._crosspoints:
-            raise ConfigError(unknown(path, self.paths, f"the {self.name}", "path"))
-        wanted = self._crosspoints[path]
-        try:
-            self.open_all()
-            self.tell(f'channel.exclusiveclose("{",".join(sorted(wanted))}")')
-            self._clock.sleep(self.switching_s)
-            self._insist(wanted)
-        except BaseException as error:
-            try:
-                self.make_safe()
-            except HilError as unsafe:
-                error.add_note(str(unsafe))
-            raise
-
     def open_all(self) -> None:
         """Open every contact of every slot; read back."""
         self.tell(_OPEN_ALL)
         self._clock.sleep(self.switching_s)
-        self._insist(frozenset())
+        self._confirm_closed(frozenset())
 
     def closed(self) -> tuple[str, ...]:
         """Ask which paths are closed.
@@ -134,29 +96,29 @@ class Keithley707B(TspInstrument, Switch):
         return closed
 
     def make_safe(self) -> None:
-        """Open every contact; may be called any time."""
+        """Open every contact; may be called any time. A lost connection is made again once."""
+        self.insist(self._opened)
+
+    def _opened(self) -> None:
         self.interject(_OPEN_ALL)
         self.clear_errors()
         self.open_all()
 
     def safe_messages(self) -> SafeMessages:
         """Tell the guard how to open every contact; the first line ends one that is half sent."""
-        return safe_messages(str(getattr(self.adapter, "address", "")))
+        return safe_messages(self.address)
 
-    def close(self) -> None:
-        """Disconnect; the contacts stay as they are."""
-        self.adapter.close()
-
-    def shutdown(self) -> None:
-        """Open every contact, as pymeasure's users expect of it."""
-        self.make_safe()
-        super().shutdown()
+    def _close_only(self, path: str) -> None:
+        wanted = self._crosspoints[path]
+        self.tell(f'channel.exclusiveclose("{",".join(sorted(wanted))}")')
+        self._clock.sleep(self.switching_s)
+        self._confirm_closed(wanted)
 
     def _closed_now(self) -> frozenset[str]:
         # a word at the end shows that the list is whole
         return self.get('print(channel.getclose("allslots"), "whole")', _read_closed)
 
-    def _insist(self, wanted: frozenset[str]) -> None:
+    def _confirm_closed(self, wanted: frozenset[str]) -> None:
         """Raise unless just these crosspoints are closed."""
         if (now := self._closed_now()) != wanted:
             raise InstrumentError(

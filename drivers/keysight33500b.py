@@ -14,9 +14,8 @@ from pymeasure.instruments import Instrument
 from pymeasure.instruments.agilent.agilent33500 import Agilent33500, Agilent33500Channel
 
 from hil.clock import Clock
-from hil.drivers.keysight_pulser.commands import Commands, connected_session, safe_messages_of
+from hil.drivers.keysight_pulser.commands import Commands, safe_messages_of
 from hil.drivers.keysight_pulser.pulser import KeysightPulser
-from hil.drivers.keysight_pulser.shape import Bounds
 from hil.drivers.keysight_pulser.unconfirmed import (
     EDGE_ROOM_33500B,
     EDGE_SHARE,
@@ -26,6 +25,7 @@ from hil.drivers.keysight_pulser.unconfirmed import (
     WIDTH_EDGES,
 )
 from hil.drivers.roles import PulserReach
+from hil.drivers.scpi import scpi_session
 from hil.errors import ConfigError
 from hil.guard import SafeMessages
 
@@ -50,6 +50,8 @@ REACH = PulserReach(
     most_edge_s=_MOST_EDGE_S,
     most_pulses=99_999,
     time_step_s=TIME_STEP_S,
+    least_period_s=33e-9,
+    edge_room=EDGE_ROOM_33500B * EDGE_SHARE,
 )
 """What it can do (the ranges of pymeasure's `Agilent33500Channel`)."""
 
@@ -107,7 +109,6 @@ class Keysight33500B(KeysightPulser, Agilent33500):  # type: ignore[misc]
     commands = COMMANDS
     model = "33500B"
     pattern = PATTERN
-    bounds = Bounds(33e-9, EDGE_ROOM_33500B)
     reach = REACH
     stays_on = STAYS_ON
 
@@ -129,12 +130,8 @@ def connected(address: str, *, channel: int, clock: Clock) -> Keysight33500B:
     InstrumentError
         Nothing answers there, or not as such a generator does.
     """
-    session = connected_session(address, PATTERN, REMEDY)
-    try:
+    with scpi_session(address, PATTERN, REMEDY).closed_if_it_fails() as session:
         return Keysight33500B(session, channel=channel, clock=clock)
-    except BaseException:
-        session.close()
-        raise
 
 
 def safe_messages(address: str, *, channel: int) -> SafeMessages:

@@ -24,9 +24,8 @@ from pymeasure.instruments.keysight.keysight81160A import (
 )
 
 from hil.clock import Clock
-from hil.drivers.keysight_pulser.commands import Commands, connected_session, safe_messages_of
+from hil.drivers.keysight_pulser.commands import Commands, safe_messages_of
 from hil.drivers.keysight_pulser.pulser import KeysightPulser
-from hil.drivers.keysight_pulser.shape import Bounds
 from hil.drivers.keysight_pulser.unconfirmed import (
     EDGE_ROOM_81160A,
     EDGE_SHARE,
@@ -36,6 +35,7 @@ from hil.drivers.keysight_pulser.unconfirmed import (
     WIDTH_EDGES,
 )
 from hil.drivers.roles import PulserReach
+from hil.drivers.scpi import scpi_session
 from hil.guard import SafeMessages
 
 PATTERN = "(?:Agilent|Keysight) Technologies,81160A,.*"
@@ -58,6 +58,8 @@ REACH = PulserReach(
     most_edge_s=PULSE_TRANSITION_RANGE[1] / EDGE_SHARE,
     most_pulses=int(TRIGGER_COUNT[1]),
     time_step_s=TIME_STEP_S,
+    least_period_s=PULSE_PERIOD_RANGE[0],
+    edge_room=EDGE_ROOM_81160A * EDGE_SHARE,
 )
 """What it can do (pymeasure's ranges, which are the data sheet's)."""
 
@@ -117,7 +119,6 @@ class Keysight81160A(KeysightPulser, PymeasureKeysight81160A):  # type: ignore[m
     commands = COMMANDS
     model = "81160A"
     pattern = PATTERN
-    bounds = Bounds(PULSE_PERIOD_RANGE[0], EDGE_ROOM_81160A)
     reach = REACH
     stays_on = STAYS_ON
 
@@ -133,12 +134,8 @@ def connected(address: str, *, channel: int, clock: Clock) -> Keysight81160A:
     InstrumentError
         Nothing answers there, or not as an 81160A does.
     """
-    session = connected_session(address, PATTERN, REMEDY)
-    try:
+    with scpi_session(address, PATTERN, REMEDY).closed_if_it_fails() as session:
         return Keysight81160A(session, channel=channel, clock=clock)
-    except BaseException:
-        session.close()
-        raise
 
 
 def safe_messages(address: str, *, channel: int) -> SafeMessages:

@@ -19,14 +19,13 @@ from contextlib import suppress
 from typing import Any
 
 from pymeasure.adapters import Adapter
-from pymeasure.instruments import Instrument
 
 from hil.clock import Clock
-from hil.decode import unknown
-from hil.drivers.roles import Switch
+from hil.drivers.path_switch import PathSwitch
 from hil.drivers.session import Session
 from hil.drivers.session.answers import unexpected
-from hil.errors import ConfigError, HilError, InstrumentError, SessionTimeout
+from hil.drivers.session.connect import is_serial
+from hil.errors import ConfigError, InstrumentError, SessionTimeout
 from hil.guard import SafeMessages
 
 IDENTITY = r"HIL RELAY BOX,([1-9]),[^,]+,[^,]+"
@@ -60,19 +59,16 @@ def connected(
         read_termination="\n",
         resync=("*IDN?", IDENTITY),
         remedy=REMEDY,
-        settings=SERIAL if _is_serial(address) else {},
+        settings=SERIAL if is_serial(address) else {},
     )
-    try:
-        if _is_serial(address):
+    with session.closed_if_it_fails():
+        if is_serial(address):
             with suppress(SessionTimeout):
                 session.query("?", WAKES_WITHIN_S)
         return RelayBox(session, paths, clock=clock, switching_s=switching_s)
-    except BaseException:
-        session.close()
-        raise
 
 
-class RelayBox(Instrument, Switch):  # type: ignore[misc]  # pymeasure has no types
+class RelayBox(PathSwitch):
     """A box of which one path at a time is closed.
 
     Parameters
@@ -92,39 +88,17 @@ class RelayBox(Instrument, Switch):  # type: ignore[misc]  # pymeasure has no ty
     def __init__(
         self, adapter: Adapter, paths: Mapping[str, str | int], *, clock: Clock, switching_s: float
     ) -> None:
-        super().__init__(adapter, "relay box", includeSCPI=False)
+        self._numbers = _numbered(paths)
         self.paths = tuple(paths)
         self.switching_s = switching_s
         self._clock = clock
-        self._numbers = _numbered(paths)
-        self.identity, built_in = self._get("*IDN?", _read_identity)
+        super().__init__(adapter, "relay box", IDENTITY)
+        built_in = int(self.identity.split(",")[1])
         for path, number in self._numbers.items():
             if number > built_in:
                 raise ConfigError(
                     f"path {path!r} is number {number}, and the relay box has 1 to {built_in}"
                 )
-
-    def close_path(self, path: str) -> None:
-        """Open every contact, then close the one of *path*; read back both times.
-
-        Raises
-        ------
-        ConfigError
-            There is no such path.
-        InstrumentError
-            A contact is not where it should be; all were told to open.
-        """
-        if path not in self._numbers:
-            raise ConfigError(unknown(path, self.paths, "the relay box", "path"))
-        try:
-            self.open_all()
-            self._move(self._numbers[path])
-        except BaseException as error:
-            try:
-                self.open_all()
-            except HilError as unsafe:
-                error.add_note(str(unsafe))
-            raise
 
     def open_all(self) -> None:
         """Open every contact; read back."""
@@ -138,7 +112,7 @@ class RelayBox(Instrument, Switch):  # type: ignore[misc]  # pymeasure has no ty
         InstrumentError
             One is closed that has no name.
         """
-        now = self._get("?", _read_position)
+        now = self.get("?", _read_position)
         if now and now not in self._numbers.values():
             raise InstrumentError(
                 f"the relay box has path {now} closed, which has no name; open all contacts"
@@ -146,42 +120,31 @@ class RelayBox(Instrument, Switch):  # type: ignore[misc]  # pymeasure has no ty
         return tuple(path for path, number in self._numbers.items() if number == now)
 
     def make_safe(self) -> None:
-        """Open every contact; may be called any time."""
-        self.open_all()
+        """Open every contact; may be called any time. A lost connection is made again once."""
+        self.insist(self.open_all)
 
     def safe_messages(self) -> SafeMessages:
         """Tell the guard how to open every contact; the first line ends one that is half sent."""
-        return safe_messages(str(getattr(self.adapter, "address", "")))
+        return safe_messages(self.address)
 
-    def close(self) -> None:
-        """Disconnect; the contacts stay as they are."""
-        self.adapter.close()
-
-    def shutdown(self) -> None:
-        """Open every contact, as pymeasure's users expect of it."""
-        self.make_safe()
-        super().shutdown()
+    def _close_only(self, path: str) -> None:
+        self._move(self._numbers[path])
 
     def _move(self, number: int) -> None:
         """Go to a position and make sure of it, when it says so and once it had time to."""
-        told = self._get(str(number), _read_position)
+        told = self.get(str(number), _read_position)
         self._clock.sleep(self.switching_s)
-        now = self._get("?", _read_position)
+        now = self.get("?", _read_position)
         if not told == now == number:
             raise InstrumentError(
                 f"the relay box is at position {now} where {number} should be; do not switch a "
                 "source on, look at the box"
             )
 
-    def _get(self, command: str, parse: Any) -> Any:
-        if isinstance(self.adapter, Session):
-            return self.adapter.ask(command, parse)
-        return parse(str(self.ask(command)), command)
-
 
 def safe_messages(address: str) -> SafeMessages:
     """Tell the guard how to open every contact of the relay box at an address."""
-    settings = {"baud_rate": SERIAL["baud_rate"]} if _is_serial(address) else {}
+    settings = {"baud_rate": SERIAL["baud_rate"]} if is_serial(address) else {}
     return SafeMessages(address, settings, (b"\n", b"0\n"), 0.02, "@py")
 
 
@@ -209,10 +172,6 @@ def _numbered(paths: Mapping[str, str | int]) -> dict[str, int]:
     return numbers
 
 
-def _is_serial(address: str) -> bool:
-    return address.upper().startswith("ASRL")
-
-
 def _read_position(text: str, command: str) -> int:
     """Read one digit."""
     if text.strip() == "E":
@@ -220,11 +179,3 @@ def _read_position(text: str, command: str) -> int:
     if re.fullmatch(r"\d", text.strip()) is None:
         raise unexpected(text, command, "a position of a relay box")
     return int(text)
-
-
-def _read_identity(text: str, command: str) -> tuple[str, int]:
-    """Read who it is and how many paths it has."""
-    match = re.fullmatch(IDENTITY, text.strip())
-    if match is None:
-        raise unexpected(text, command, "the identity of a relay box")
-    return text.strip(), int(match[1])

@@ -193,6 +193,11 @@ class PulserReach(NamedTuple):
         Pulses of one train.
     time_step_s : float
         Resolution of times (s).
+    least_period_s : float
+        Shortest period (s).
+    edge_room : float
+        How often both edges together must fit in a pulse at half its height, and in the pause
+        after it.
     """
 
     most_v: float
@@ -203,6 +208,8 @@ class PulserReach(NamedTuple):
     most_edge_s: float
     most_pulses: int
     time_step_s: float
+    least_period_s: float
+    edge_room: float
 
 
 class Train(NamedTuple):

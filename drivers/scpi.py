@@ -6,21 +6,14 @@ so the question for errors is a message of its own: it is answered whatever beca
 
 import math
 import re
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
-
-from pymeasure.adapters import Adapter
-from pymeasure.instruments import Instrument
+from typing import Any
 
 from hil.drivers.session import Session
 from hil.drivers.session.answers import number, unexpected
+from hil.drivers.session.instrument import SessionInstrument
 from hil.errors import InstrumentError
 
-T = TypeVar("T")
-
-SHOWN = 120
-"""Characters of a refused command that an error shows."""
 ASK_ERROR = ":SYST:ERR?"
 
 _error = re.compile(r'([+-]?\d+),\s*"(.*?)(?:;\d+;[\d/:. ]+)?"').fullmatch
@@ -28,32 +21,28 @@ _MOST_ERRORS = 50
 """An error queue is no longer than that."""
 
 
-class ScpiInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no types
-    """pymeasure's Instrument on a session.
+def scpi_session(
+    address: str,
+    pattern: str,
+    remedy: str,
+    *,
+    termination: str = "\n",
+    settings: dict[str, Any] | None = None,
+) -> Session:
+    """Open a session to what answers ``*IDN?`` by *pattern*; the rest is as for `Session`."""
+    return Session(
+        address,
+        write_termination=termination,
+        read_termination=termination,
+        resync=("*IDN?", pattern),
+        answers="queries",
+        remedy=remedy,
+        settings=settings,
+    )
 
-    Parameters
-    ----------
-    adapter : Adapter
-        The session.
-    name : str
-        For messages: "Keithley 2450".
-    pattern : str
-        Regular expression for the whole answer to ``*IDN?``.
 
-    Attributes
-    ----------
-    identity : str
-        That answer.
-
-    Raises
-    ------
-    InstrumentError
-        Something else is at the other end.
-    """
-
-    def __init__(self, adapter: Adapter, name: str, pattern: str) -> None:
-        super().__init__(adapter, name, includeSCPI=False)
-        self.identity = self.get("*IDN?", _matching(pattern, name))
+class ScpiInstrument(SessionInstrument):
+    """An instrument that is told settings, and asked for errors after them."""
 
     def tell(self, *commands: str) -> None:
         """Send settings as one message, then ask for errors.
@@ -81,21 +70,7 @@ class ScpiInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no type
         if error is not None:
             with suppress(InstrumentError):  # that it does not stop is not what went wrong first
                 self._drain()
-            shown = what if len(what) <= SHOWN else f"{what[:SHOWN]}..."
-            raise InstrumentError(f"the {self.name} refuses {shown}: {error}")
-
-    def get(
-        self, command: str, parse: Callable[[str, str], T], timeout_s: float | None = None
-    ) -> T:
-        """Ask and read the answer with *parse*; one that it refuses puts the session on guard."""
-        if isinstance(self.adapter, Session):
-            return self.adapter.ask(command, _stripped(parse), timeout_s)
-        return _stripped(parse)(str(self.ask(command)), command)
-
-    def suspect(self, reason: str) -> None:
-        """Have the session find its step before the next command."""
-        if isinstance(self.adapter, Session):
-            self.adapter.suspect(reason)
+            raise self.refusal(what, error)
 
     def confirm(self, command: str, wanted: float, what: str, tolerance: float = 1e-6) -> float:
         """Ask for a setting and make sure that the instrument holds what it was told.
@@ -112,10 +87,7 @@ class ScpiInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no type
         """
         held = self.get(command, number)
         if not math.isclose(held, wanted, rel_tol=tolerance, abs_tol=1e-15):
-            raise InstrumentError(
-                f"the {self.name} holds {held:.9g} as {what} where {wanted:.9g} was set; it was "
-                "not used: look at the instrument"
-            )
+            raise self.other(held, wanted, what)
         return held
 
     def clear_errors(self) -> None:
@@ -128,10 +100,6 @@ class ScpiInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no type
         """
         self.write("*CLS")
         self._drain()
-
-    def close(self) -> None:
-        """Disconnect; the instrument stays as it is."""
-        self.adapter.close()
 
     def _drain(self) -> None:
         for _ in range(_MOST_ERRORS):
@@ -147,20 +115,7 @@ def _read_error(text: str, command: str) -> str | None:
 
     What a 2450 adds after the words, ``;1;2018/05/26 14:00:14.871``, is left out.
     """
-    match = _error(text)
+    match = _error(text.strip())
     if match is None:
         raise unexpected(text, command, 'an error such as -113,"Undefined header"')
     return None if int(match[1]) == 0 else f"{match[2]} ({int(match[1])})"
-
-
-def _matching(pattern: str, name: str) -> Callable[[str, str], str]:
-    def read(text: str, command: str) -> str:
-        if re.fullmatch(pattern, text) is None:
-            raise unexpected(text, command, f"the identity of a {name}")
-        return text
-
-    return read
-
-
-def _stripped(parse: Callable[[str, str], T]) -> Callable[[str, str], T]:
-    return lambda text, command: parse(text.strip(), command)

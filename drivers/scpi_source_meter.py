@@ -4,20 +4,20 @@ Whatever goes wrong while something is set or put out, the source meter goes to 
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import ClassVar
 
 import numpy as np
 from pymeasure.adapters import Adapter
 
 from hil.clock import Clock
-from hil.drivers.metering import fitted, out_of
+from hil.drivers.metering import fitted, out_of, texts
 from hil.drivers.roles import Floats, Rows, SourceMeter, SourceMeterReach, SourceSettings
+from hil.drivers.safety import safe_if_it_fails
 from hil.drivers.scpi import ScpiInstrument
 from hil.drivers.session import Session
 from hil.drivers.session.answers import flag, integer, number
-from hil.errors import ConfigError, HilError, InstrumentError, NotSupported
+from hil.errors import ConfigError, InstrumentError, NotSupported
 from hil.units import format_quantity
 
 ERRORS = 4
@@ -67,7 +67,7 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
         self.reach = reach
         self._clock = clock
         self._line_hz = line_hz
-        self._on = self._closed = False
+        self._on = False
         self._asked: SourceSettings | None = None
         self._held: SourceSettings | None = None
 
@@ -96,7 +96,7 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
         if self._held is not None and settings == self._asked:
             return self._held
         wanted = fitted(settings, self.reach, self.name)
-        with self._home_if_it_fails():
+        with safe_if_it_fails(self._give_up):
             self._held = None
             held = self._set(wanted)
         self._asked, self._held = settings, held
@@ -117,7 +117,7 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
                 f"the {self.name} is not switched on without a current limit; prepare it first"
             )
         elif not self._on:
-            with self._home_if_it_fails():
+            with safe_if_it_fails(self._give_up):
                 self.confirm(f"{self.level}?", 0.0, "source level (V)")
                 self._switch_on()
             self._on = True
@@ -138,7 +138,7 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
         """
         levels_v = np.asarray(levels_v, np.float64)
         self._refuse(levels_v, delay_s)
-        with self._home_if_it_fails():
+        with safe_if_it_fails(self._give_up):
             return self._run(levels_v, delay_s, stop_at_limit=stop_at_limit)
 
     def pulses(self, levels_v: Floats, high_s: float, period_s: float) -> Rows:
@@ -166,23 +166,11 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
             The output may still be on.
         """
         self._on = False
-        try:
-            is_on = self._gone_home()
-        except InstrumentError:
-            if self._closed or not isinstance(self.adapter, Session):
-                raise
-            self.adapter.reopen()
-            is_on = self._gone_home()
-        if is_on:
+        if self.insist(self._gone_home):
             raise InstrumentError(
                 f"the output of the {self.name} does not go off; it was told to stand at 0 V: "
                 "disconnect the device and switch the instrument off"
             )
-
-    def close(self) -> None:
-        """Disconnect; the instrument stays as it is."""
-        self._closed = True
-        super().close()
 
     def shutdown(self) -> None:
         """Make the instrument safe, as pymeasure's procedures ask for at their end."""
@@ -202,6 +190,13 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
         self.clear_errors()
         for setting in settings:
             self.tell(setting)
+
+    def _fill_list(self, before: str, levels_v: Floats, piece: int) -> None:
+        """Tell a setting and the levels of a list, so many in each message."""
+        levels = texts(levels_v)
+        self.tell(before, f":SOUR:LIST:VOLT {','.join(levels[:piece])}")
+        for first in range(piece, len(levels), piece):
+            self.tell(f":SOUR:LIST:VOLT:APP {','.join(levels[first : first + piece])}")
 
     def _wait_for_end(self, due_s: float, *, early: bool) -> None:
         """Wait until a sweep is over; the status byte tells.
@@ -262,10 +257,7 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
         """Read a range back: some tell its name, some where it ends, which is up to 6 % more."""
         held = self.get(command, number)
         if not wanted * (1 - 1e-6) <= held <= wanted * 1.06:
-            raise InstrumentError(
-                f"the {self.name} holds {held:.9g} as {what} where {wanted:.9g} was set; it was "
-                "not used: look at the instrument"
-            )
+            raise self.other(held, wanted, what)
         return wanted
 
     def _refuse(self, levels_v: Floats, delay_s: float) -> None:
@@ -299,22 +291,13 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
         The bytes go out before the session finds its step, which can take long after a lost
         answer, and which an instrument that sweeps may not answer.
         """
-        send = self.adapter.interject if isinstance(self.adapter, Session) else self.write
-        for command in self._home:
-            send(command)
+        self.interject(*self._home)
         is_on = self.get(":OUTP?", flag)
         with suppress(InstrumentError):  # there may have been nothing to end
             self._drain()
         return is_on
 
-    @contextmanager
-    def _home_if_it_fails(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self._held = None
-            try:
-                self.make_safe()
-            except HilError as unsafe:
-                error.add_note(f"and it could not be made safe: {unsafe}")
-            raise
+    def _give_up(self) -> None:
+        """Make it safe after an error; what it holds is not known any more."""
+        self._held = None
+        self.make_safe()

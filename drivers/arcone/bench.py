@@ -17,6 +17,7 @@ from hil.clock import Clock
 from hil.drivers.arcone.board import SCHEMES, STAYS_ON, ArcOne, connected, safe_messages
 from hil.drivers.arcone.steps import Part, Pause, Reads, Shot, Step, lasting_s, parts_of
 from hil.drivers.arcone.unconfirmed import READABLE_OHM
+from hil.drivers.safety import safe_if_it_fails
 from hil.errors import HilError, InstrumentError, NotSupported
 from hil.guard import SafeMessages
 from hil.limits import Limits
@@ -175,19 +176,13 @@ class ArcOneBench(Bench):
         board = self._board
         if board is None:
             raise InstrumentError(f"bench {self.name} has lost its ArC ONE; open it again")
-        try:
+        with safe_if_it_fails(self._make_safe):
             if self._started != payload.scheme:
                 self._start(board, payload.scheme)
             rows = [
                 self._play(board, cell, payload.columns[k if len(payload.columns) > 1 else 0])
                 for k, cell in enumerate(cells.tolist())
             ]
-        except BaseException as error:
-            try:
-                self._make_safe()
-            except HilError as unsafe:
-                error.add_note(str(unsafe))
-            raise
         return _readings(program, rows)
 
     def _start(self, board: ArcOne, scheme: str) -> None:

@@ -31,6 +31,7 @@ from hil.drivers.arcone.unconfirmed import (
     ROWS_ARE_WORDS,
 )
 from hil.drivers.session import Session
+from hil.drivers.session.connect import is_serial
 from hil.drivers.session.numbers import exact
 from hil.errors import InstrumentError
 from hil.guard import SafeMessages
@@ -38,7 +39,6 @@ from hil.guard import SafeMessages
 BAUD_RATE = 921_600
 SCHEMES = {"V/3": 0, "V/2": 1, "float": 256}
 """What lines that are not selected are at, and its number in job 0."""
-MOST_LINES = 32
 MOST_V = 12.0
 """Largest voltage, either polarity (V)."""
 _MOST_ARGUMENTS = 7
@@ -83,11 +83,8 @@ def connected(
         remedy=REMEDY,
         settings=_serial(address, parity, baud_rate),
     )
-    try:
+    with session.closed_if_it_fails():
         return ArcOne(session, clock=clock)
-    except BaseException:
-        session.close()
-        raise
 
 
 def safe_messages(
@@ -303,6 +300,6 @@ _PARITY_NUMBERS = {"none": 0, "odd": 1, "even": 2}
 
 def _serial(address: str, parity: str | int, baud_rate: int) -> dict[str, Any]:
     """Make the settings of a serial line; a socket has none."""
-    if not address.upper().startswith("ASRL"):
+    if not is_serial(address):
         return {}
     return {"baud_rate": baud_rate, "data_bits": 8, "parity": parity}

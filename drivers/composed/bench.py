@@ -25,7 +25,8 @@ from hil.drivers.roles import (
     Switch,
     Train,
 )
-from hil.errors import HilError, InstrumentError
+from hil.drivers.safety import failures_of, safe_if_it_fails
+from hil.errors import InstrumentError
 from hil.guard import SafeMessages
 from hil.limits import Limits
 from hil.program import Program
@@ -66,7 +67,7 @@ class ComposedBench(Bench):
     name : str
         What the bench is called.
     connect : callable
-        Connects to all boxes; closes again what it opened if one of them fails.
+        Connects to all boxes; makes safe and closes what it opened if one of them fails.
     reaches : Reaches
         What they can do.
     safe : tuple of SafeMessages
@@ -194,14 +195,8 @@ class ComposedBench(Bench):
         return Boxes(reaches.smu, reaches.pulser, route_s)
 
     def _apply(self, program: Program, _cells: Indices, payload: Plan) -> Readings:
-        try:
+        with safe_if_it_fails(self._make_safe):
             rows = [row for step in payload.steps for row in self._play(step, payload)]
-        except BaseException as error:
-            try:
-                self._make_safe()
-            except HilError as unsafe:
-                error.add_note(str(unsafe))
-            raise
         return self._readings(program, rows)
 
     def _play(self, step: Step, plan: Plan) -> list[Rows]:
@@ -213,11 +208,12 @@ class ComposedBench(Bench):
                 levels_v = np.full(train.pulses, train.level_v)
                 period_s = max(train.period_s, LEAST_PERIODS * train.high_s)
                 self._smu_with(settings).pulses(levels_v, train.high_s, period_s)
-            case Measuring(stairs, settings):
+            case Measuring(stairs, settings, kept):
                 smu = self._smu_with(settings)
                 begin_s = self.clock.now_s()
                 rows = smu.sweep(stairs.levels_v, stairs.delay_s, stop_at_limit=plan.stop_at_limit)
-                return [_filled(rows._replace(time_s=begin_s + rows.time_s), len(stairs.levels_v))]
+                rows = rows._replace(time_s=begin_s + rows.time_s)
+                return [_filled(rows, len(stairs.levels_v))] if kept else []
             case pause_s:
                 self.clock.sleep(pause_s)
         return []
@@ -302,13 +298,7 @@ class ComposedBench(Bench):
         self._path = self._loaded = self._settings = None
         if boxes is None:
             return
-        failed: list[HilError] = []
-        for box in boxes.all:
-            try:
-                box.make_safe()
-            except HilError as error:
-                failed.append(error)
-        if failed:
+        if failed := failures_of(*(box.make_safe for box in boxes.all)):
             raise InstrumentError(
                 f"not everything on bench {self.name} could be switched off: {failed[0]}; "
                 "the guard tries it once more, look at the instruments"

@@ -1,6 +1,7 @@
 """The bench file of a bench of single boxes."""
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -9,6 +10,7 @@ from hil.bench import Bench
 from hil.clock import Clock, RealClock
 from hil.drivers.bench_file import InstrumentBenchFile, Wired
 from hil.drivers.composed.boxes import PulserBox, SourceMeterBox, SwitchBox
+from hil.drivers.safety import failures_of, safe_if_it_fails
 from hil.errors import ConfigError
 from hil.units import quantity
 from hil.virtual import InstrumentPlan
@@ -75,7 +77,7 @@ class ComposedFile(InstrumentBenchFile, kw_only=True, forbid_unknown_fields=True
     def wired(self, *, ideal: bool) -> Wired:
         """Say which virtual boxes stand for the bench's own, and how they are wired."""
         options: dict[str, dict[str, Any]] = {
-            SMU: {"ideal": ideal},
+            SMU: {"ideal": ideal, **self.smu.virtual_options},
             GENERATOR: {},
             SWITCH: {} if self.switch is None else {"settle_s": self.switch.switching_s},
         }
@@ -96,13 +98,21 @@ class ComposedFile(InstrumentBenchFile, kw_only=True, forbid_unknown_fields=True
         return {name: box for name, box in named.items() if box is not None}
 
     def _connected(self, addresses: dict[str, str], clock: Clock) -> "Opened":
-        """Connect to all boxes, or to none."""
+        """Connect to all boxes, or to none: those that there are go to 0 V and off then."""
         from hil.drivers.composed.bench import Opened
 
-        found: dict[str, Any] = {GENERATOR: None, SWITCH: None}
+        found: dict[str, Any] = {}
         with ExitStack() as stack:
-            for name, box in self._boxes.items():
-                found[name] = box.connect(addresses[name], clock)
+
+            def connect(name: str) -> None:
+                found[name] = self._boxes[name].connect(addresses[name], clock)
                 stack.callback(found[name].close)
+
+            def make_safe() -> None:
+                failures_of(*(box.make_safe for box in found.values()))
+
+            with safe_if_it_fails(make_safe):
+                if failed := failures_of(*(partial(connect, name) for name in self._boxes)):
+                    raise failed[0]
             stack.pop_all()
-        return Opened(found[SMU], found[GENERATOR], found[SWITCH])
+        return Opened(found[SMU], found.get(GENERATOR), found.get(SWITCH))

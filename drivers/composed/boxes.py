@@ -76,6 +76,11 @@ class SourceMeterBox(Box, frozen=True, kw_only=True, forbid_unknown_fields=True)
         reach: SourceMeterReach = self.driver.reach(self.line_hz)
         return reach
 
+    @property
+    def virtual_options(self) -> dict[str, Any]:
+        """Tell what its counterpart is like; only that of a 2600B can be on another line."""
+        return {"line_hz": self.line_hz} if self.type == "keithley2600b" else {}
+
     def port(self, name: str) -> str:
         """Name its output in a lab."""
         return ".".join((name, *self.own.values()))
@@ -117,6 +122,10 @@ class PulserBox(Box, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return pulser
 
 
+SOURCES_OFF_S = 0.3
+"""So long after the guard's first byte all sources are off: it serves all boxes at once."""
+
+
 class SwitchBox(Box, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The switch of a bench: which of its contacts leads the cell where."""
 
@@ -145,6 +154,10 @@ class SwitchBox(Box, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Wire ports to the contacts of a virtual one, and the cell to what they lead to."""
         wires: dict[str, str] = self.driver.wires(name, self.paths, ports, cell)
         return wires
+
+    def safe(self, address: str) -> SafeMessages:
+        """Tell what the guard sends; contacts open when the sources are off."""
+        return msgspec.structs.replace(super().safe(address), pause_s=SOURCES_OFF_S)
 
     def connect(self, address: str, clock: Clock) -> Switch:
         """Connect to it."""

@@ -116,19 +116,17 @@ def _looks(program: Program, span: slice) -> list[Part]:
     if stairs is not None:
         return [Sweep(stairs, phase)]
     looks = np.flatnonzero(own.look)
-    first = int(looks[0])
     levels_v = own.stop_v[looks, 0]
-    again = looks[1:]
     steady = (levels_v == levels_v[0]).all() and (np.diff(looks) == 1).all()
-    head = stairs_of(_up_to(own, first + 1), 1)
+    head = stairs_of(_up_to(own, int(looks[0]) + 1), 1)
     aperture_s = own.duration_s[looks, 0]
-    if not steady or head is None or np.ptp(aperture_s) > 1e-9:
+    if not steady or head is None or np.ptp(aperture_s) > 1e-9 or phase != Phase.READ:
         raise NotSupported(
             "a source meter measures on the steps of a staircase, each with a dwell and an "
             "aperture as long as the others; the program measures elsewhere"
         )
-    rest = Stairs(levels_v[1:], 0.0, float(aperture_s[0]))
-    return [Sweep(head, phase), *([Sweep(rest, phase)] if again.size else [])]
+    # one level without a way over 0 V; a source meter waits as long before each measurement
+    return [Sweep(head._replace(levels_v=levels_v), phase)]
 
 
 def _up_to(program: Program, count: int) -> Program:

@@ -34,10 +34,11 @@ class Boxes(NamedTuple):
 
 
 class Measuring(NamedTuple):
-    """A sweep with the settings of the source meter for it."""
+    """A sweep with the settings of the source meter for it, and whether it is the program's."""
 
     stairs: Stairs
     settings: SourceSettings
+    kept: bool = True
 
 
 class Firing(NamedTuple):
@@ -150,6 +151,8 @@ def _measuring(
         )
     step_s = delay_s + aperture_s
     if sweep.phase == Phase.READ:
+        if len(levels_v) > 1 and delay_s > UNEVEN_S and not np.ptp(levels_v):
+            notes.append("a read with several apertures settles before each of them")
         notes.append(
             f"a read stands about {format_quantity(smu.own_step_s, 's', 3)} longer than is "
             "programmed: the source meter's own time"
@@ -237,6 +240,21 @@ def _refuse_train(train: Train, pulser: PulserReach) -> None:
         raise NotSupported(
             f"the generator plays up to {pulser.most_pulses} pulses in one go, not {train.pulses}"
         )
+    _refuse_period(train, pulser)
+
+
+def _refuse_period(train: Train, pulser: PulserReach) -> None:
+    """Raise NotSupported for pulses, or pauses between them, too short for their edges."""
+    edges_s = train.rise_s + train.fall_s
+    half_s = train.high_s + edges_s / 2
+    room_s = pulser.edge_room * edges_s * (1 - 1e-9)
+    least_s = pulser.least_period_s * (1 - 1e-9)
+    if min(half_s, train.period_s - half_s) < room_s or train.period_s < least_s:
+        raise NotSupported(
+            f"the generator cannot make a pulse of {format_quantity(half_s, 's')} (at half "
+            f"height) every {format_quantity(train.period_s, 's')} with such edges; make the "
+            "edges shorter, or add a wait to the pulse that is repeated"
+        )
 
 
 def _slow(
@@ -276,7 +294,8 @@ def _slow(
         "the limits and booked: it is a step of a sweep"
     )
     delay_s = train.high_s - smu.least_aperture_s
-    return Measuring(Stairs(np.array([train.level_v]), delay_s, smu.least_aperture_s), settings)
+    stairs = Stairs(np.array([train.level_v]), delay_s, smu.least_aperture_s)
+    return Measuring(stairs, settings, kept=False)
 
 
 def _ways(parts: list[Part], boxes: Boxes) -> int:

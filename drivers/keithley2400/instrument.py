@@ -28,11 +28,12 @@ from hil.drivers.keithley2400.unconfirmed import (
     RANGE_COMPLIANCE,
     STOP_AT_LIMIT,
 )
-from hil.drivers.metering import part_of, readings, text, texts, up_to_limit, words
+from hil.drivers.metering import part_of, readings, text, up_to_limit, words
 from hil.drivers.roles import Floats, Rows, SourceMeterReach, SourceSettings
+from hil.drivers.scpi import scpi_session
 from hil.drivers.scpi_source_meter import ScpiSourceMeter
-from hil.drivers.session import Session
 from hil.drivers.session.answers import integer, numbers, word
+from hil.drivers.session.connect import is_serial
 from hil.errors import InstrumentError
 from hil.guard import SafeMessages
 
@@ -96,20 +97,15 @@ def connected(
     InstrumentError
         Nothing answers there, or not as a 2400 does.
     """
-    session = Session(
+    session = scpi_session(
         address,
-        write_termination=_termination(address),
-        read_termination=_termination(address),
-        resync=("*IDN?", PATTERN),
-        answers="queries",
-        remedy=REMEDY,
+        PATTERN,
+        REMEDY,
+        termination=_termination(address),
         settings=_settings(address),
     )
-    try:
+    with session.closed_if_it_fails():
         return Keithley2400(session, clock=clock, line_hz=line_hz, rear=rear, four_wire=four_wire)
-    except BaseException:
-        session.close()
-        raise
 
 
 class Keithley2400(ScpiSourceMeter):
@@ -175,7 +171,7 @@ class Keithley2400(ScpiSourceMeter):
 
     def safe_messages(self) -> SafeMessages:
         """Tell the guard what makes it safe without its owner."""
-        return safe_messages(getattr(self.adapter, "address", ""))
+        return safe_messages(self.address)
 
     def _set(self, wanted: SourceSettings) -> SourceSettings:
         """Set and read back; ranging is free for a moment, in which any compliance is taken."""
@@ -209,11 +205,8 @@ class Keithley2400(ScpiSourceMeter):
 
     def _load(self, told: Floats, delay_s: float, *, stop_at_limit: bool) -> None:
         """Fill the list, say how it is swept, and make room for what is measured."""
-        levels = texts(told)
         # a sweep that was stopped has left its storage on
-        self.tell(NO_STORAGE, f":SOUR:LIST:VOLT {','.join(levels[:LIST_PIECE])}")
-        for first in range(LIST_PIECE, len(levels), LIST_PIECE):
-            self.tell(f":SOUR:LIST:VOLT:APP {','.join(levels[first : first + LIST_PIECE])}")
+        self._fill_list(NO_STORAGE, told, LIST_PIECE)
         self.tell(
             STOP_AT_LIMIT if stop_at_limit else ":SOUR:SWE:CAB NEV",
             f":SOUR:DEL {text(delay_s)}",
@@ -253,8 +246,7 @@ class Keithley2400(ScpiSourceMeter):
 
     def _transfer_s(self, count: int) -> float:
         """How long an answer of so many bytes may take (s)."""
-        address = getattr(self.adapter, "address", "")
-        serial_s = count * BITS_A_BYTE / BAUD if _is_serial(address) else 0.0
+        serial_s = count * BITS_A_BYTE / BAUD if is_serial(self.address) else 0.0
         return float(getattr(self.adapter, "timeout_s", 0.0)) + math.ceil(serial_s)
 
 
@@ -268,13 +260,9 @@ def refuse_language(language: str) -> None:
         )
 
 
-def _is_serial(address: str) -> bool:
-    return address.upper().startswith("ASRL")
-
-
 def _termination(address: str) -> str:
-    return "\r" if _is_serial(address) else "\n"
+    return "\r" if is_serial(address) else "\n"
 
 
 def _settings(address: str) -> dict[str, Any]:
-    return {"baud_rate": BAUD} if _is_serial(address) else {}
+    return {"baud_rate": BAUD} if is_serial(address) else {}

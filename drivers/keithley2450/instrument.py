@@ -24,10 +24,10 @@ from hil.drivers.keithley2450.unconfirmed import (
     OWN_STEP_S,
     SOURCE_LIMITED,
 )
-from hil.drivers.metering import readings, text, texts, up_to_limit, words
+from hil.drivers.metering import readings, text, up_to_limit, words
 from hil.drivers.roles import Floats, Rows, SourceMeterReach, SourceSettings
+from hil.drivers.scpi import scpi_session
 from hil.drivers.scpi_source_meter import PIECE, ScpiSourceMeter
-from hil.drivers.session import Session
 from hil.drivers.session.answers import flag, integer, numbers, word
 from hil.errors import InstrumentError
 from hil.guard import SafeMessages
@@ -85,19 +85,8 @@ def connected(
     InstrumentError
         Nothing answers there, or not as a 2450 in this language does.
     """
-    session = Session(
-        address,
-        write_termination="\n",
-        read_termination="\n",
-        resync=("*IDN?", PATTERN),
-        answers="queries",
-        remedy=REMEDY,
-    )
-    try:
+    with scpi_session(address, PATTERN, REMEDY).closed_if_it_fails() as session:
         return Keithley2450(session, clock=clock, line_hz=line_hz, rear=rear, four_wire=four_wire)
-    except BaseException:
-        session.close()
-        raise
 
 
 class Keithley2450(ScpiSourceMeter):
@@ -151,7 +140,7 @@ class Keithley2450(ScpiSourceMeter):
 
     def safe_messages(self) -> SafeMessages:
         """Tell the guard what makes it safe without its owner."""
-        return safe_messages(getattr(self.adapter, "address", ""))
+        return safe_messages(self.address)
 
     def _set(self, wanted: SourceSettings) -> SourceSettings:
         """Set and read back; ranging is free for a moment, in which any compliance is taken."""
@@ -198,13 +187,8 @@ class Keithley2450(ScpiSourceMeter):
 
     def _load(self, told: Floats, delay_s: float, *, stop_at_limit: bool) -> None:
         """Fill the list and say how it is swept."""
-        levels = texts(told)
-        self.tell(
-            ":SOUR:VOLT:DEL 0",  # the sweep has a delay of its own
-            f":SOUR:LIST:VOLT {','.join(levels[:LIST_PIECE])}",
-        )
-        for first in range(LIST_PIECE, len(levels), LIST_PIECE):
-            self.tell(f":SOUR:LIST:VOLT:APP {','.join(levels[first : first + LIST_PIECE])}")
+        # the sweep has a delay of its own
+        self._fill_list(":SOUR:VOLT:DEL 0", told, LIST_PIECE)
         abort = "ON" if stop_at_limit else "OFF"
         sweep = LIST_SWEEP.format(delay=text(delay_s), abort=abort)
         self.tell(sweep, ':TRAC:CLE "defbuffer1"')

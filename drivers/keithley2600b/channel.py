@@ -1,7 +1,5 @@
 """One channel of a 2600B as a source meter: ranges, compliance, sweeps, pulses."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +17,9 @@ from hil.drivers.keithley2600b.unconfirmed import (
 )
 from hil.drivers.metering import fitted
 from hil.drivers.roles import Floats, Rows, SourceMeter, SourceSettings
+from hil.drivers.safety import safe_if_it_fails
 from hil.drivers.tsp import number
-from hil.errors import ConfigError, HilError, InstrumentError, NotSupported
+from hil.errors import ConfigError, InstrumentError, NotSupported
 from hil.guard import SafeMessages
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class Keithley2600BChannel(SourceMeter):
             return self._held
         held = fitted(settings, self.reach, self._label)
         self._asked = self._held = None
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self._give_up):
             self._unit.tell(*setting_lines(self._smu, held, self._line_hz))
             self._unit.confirm(held_values(self._smu, held, self._line_hz))
         self._asked, self._held = settings, held
@@ -111,7 +110,7 @@ class Keithley2600BChannel(SourceMeter):
         if self._held is None:
             raise InstrumentError(f"{self._name} has no compliance yet; prepare it first")
         smu = self._smu
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self._give_up):
             self._unit.tell(f"{smu}.source.levelv = 0", f"{smu}.source.output = {smu}.OUTPUT_ON")
             self._unit.confirm({f"{smu}.source.output": 1, f"{smu}.source.levelv": 0})
         self._on = True
@@ -142,7 +141,7 @@ class Keithley2600BChannel(SourceMeter):
                 f"{self._name} waits up to {most_s:g} s on a step, not {delay_s:g} s"
             )
         step_s = delay_s + held.aperture_s + OWN_STEP_S
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self._give_up):
             if stop_at_limit:
                 count = self._step(levels_v, delay_s, step_s)
             else:
@@ -181,11 +180,14 @@ class Keithley2600BChannel(SourceMeter):
             )
         timers = TIMERS[self._letter]
         lines = runs.pulse_lines(self._smu, timers, levels_v, high_s, period_s, held.aperture_s)
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self._give_up):
             self._unit.tell(*lines[:-1])
             wanted = {timers[0]: period_s, timers[2]: high_s}
             self._unit.confirm(
-                {f"trigger.timer[{timer}].delay": value for timer, value in wanted.items()}
+                {
+                    f"trigger.timer[{timer}].delay": round(value_s, runs.TIMER_DIGITS)
+                    for timer, value_s in wanted.items()
+                }
             )
             self._unit.tell(lines[-1])
             self._await(len(levels_v) * period_s)
@@ -243,37 +245,36 @@ class Keithley2600BChannel(SourceMeter):
     def make_safe(self) -> None:
         """End what runs, 0 V, output off; may be called any time.
 
+        A lost connection is made again once.
+
+        ``abort`` on a line of its own ends a script that runs (2600BS-901-01, "Using the abort
+        command"; unconfirmed).
+
         Raises
         ------
         InstrumentError
             The output is still on, or does not say that it is off.
         """
         self._on = False
-        end = ("abort",) if self._scripting else ()
-        self._scripting = False
-        self._unit.interject(*end, *_safe_lines(self._smu))
-        self._unit.clear_errors()
-        on, level_v = self._unit.ask_for(
-            f"{self._smu}.source.output", f"{self._smu}.source.levelv"
-        )
+        on, level_v = self._unit.insist(self._gone_home)
         if on or level_v:
             raise InstrumentError(
                 f"the output of {self._name} is {'on' if on else 'off'} at {level_v:g} V although "
                 "it was switched off at 0 V; press OUTPUT on the instrument and take the cell off"
             )
 
-    @contextmanager
-    def _safe_if_it_fails(self) -> Iterator[None]:
-        """Make the channel safe on an error; what it holds is not known any more."""
-        try:
-            yield
-        except BaseException as error:
-            self._asked = self._held = None
-            try:
-                self.make_safe()
-            except HilError as unsafe:
-                error.add_note(str(unsafe))
-            raise
+    def _gone_home(self) -> list[float]:
+        """Go to 0 V and off, in step or not; whether the output is on, and its level (V)."""
+        end = ("abort",) if self._scripting else ()
+        self._unit.interject(*end, *_safe_lines(self._smu))
+        self._unit.clear_errors()
+        self._scripting = False  # what answers is not in the middle of a script
+        return self._unit.ask_for(f"{self._smu}.source.output", f"{self._smu}.source.levelv")
+
+    def _give_up(self) -> None:
+        """Make the channel safe after an error; what it holds is not known any more."""
+        self._asked = self._held = None
+        self.make_safe()
 
     def safe_messages(self) -> SafeMessages:
         """Tell the guard what makes this channel safe without its owner."""

@@ -13,8 +13,7 @@ from hil.clock import Clock
 from hil.drivers.keithley2600b.channel import Keithley2600BChannel
 from hil.drivers.keithley2600b.models import MODELS
 from hil.drivers.keithley2600b.unconfirmed import DEAD_SOCKET_PORT, PORT
-from hil.drivers.session import Session
-from hil.drivers.tsp import RESYNC, TspInstrument
+from hil.drivers.tsp import TspInstrument, tsp_session
 from hil.errors import ConfigError, InstrumentError
 
 REMEDY = (
@@ -54,19 +53,8 @@ def unit_at(address: str, *, clock: Clock) -> "Keithley2600B":
     InstrumentError
         Nothing answers there, or not as a 2600B does.
     """
-    session = Session(
-        address,
-        write_termination="\n",
-        read_termination="\n",
-        resync=RESYNC,
-        answers="queries",
-        remedy=REMEDY,
-    )
-    try:
+    with tsp_session(address, REMEDY).closed_if_it_fails() as session:
         return Keithley2600B(session, clock=clock)
-    except BaseException:
-        session.close()
-        raise
 
 
 class Keithley2600B(TspInstrument):
@@ -101,11 +89,6 @@ class Keithley2600B(TspInstrument):
             raise InstrumentError(f"the {self.name} finds a line of {self.line_hz:g} Hz")
         self._clock = clock
         self._channels: dict[str, Keithley2600BChannel] = {}
-
-    @property
-    def address(self) -> str:
-        """VISA address of its session."""
-        return str(getattr(self.adapter, "address", ""))
 
     def channel(self, letter: str) -> Keithley2600BChannel:
         """Give a channel, after a reset of it: 0 V and off.
@@ -149,4 +132,4 @@ class Keithley2600B(TspInstrument):
     def close(self) -> None:
         """Disconnect; the instrument stays as it is."""
         self._channels.clear()
-        self.adapter.close()
+        super().close()

@@ -22,6 +22,8 @@ STEPPER = "hil_step"
 """The instrument's own function that stops at the limit."""
 PIECE = 250
 """Rows of one printbuffer."""
+TIMER_DIGITS = 9
+"""Decimals of a timer's delay: to a nanosecond."""
 LIMITED = 0x40
 """Bit of a reading's status: the source was limited (bufferVar.statuses)."""
 
@@ -117,7 +119,7 @@ def _timer(
     own = f"trigger.timer[{timer}]"
     return (
         f"{own}.reset()",
-        f"{own}.delay = {text(round(delay_s, 9))}",
+        f"{own}.delay = {text(round(delay_s, TIMER_DIGITS))}",
         f"{own}.count = {count}",
         f"{own}.passthrough = {'true' if first else 'false'}",
         f"{own}.stimulus = {stimulus}",

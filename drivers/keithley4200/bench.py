@@ -17,7 +17,8 @@ from hil.drivers.keithley4200.executions import TICKS_PER_S
 from hil.drivers.keithley4200.instrument import Keithley4200A, connected
 from hil.drivers.keithley4200.pulses import OUTPUT_OHM, Measured, Player, Pulses, prepared_pulses
 from hil.drivers.keithley4200.sweeps import Sweep, Sweeper, prepared_sweep
-from hil.errors import HilError, InstrumentError
+from hil.drivers.safety import failures_of, safe_if_it_fails
+from hil.errors import InstrumentError
 from hil.guard import SafeMessages
 from hil.limits import Limits
 from hil.program import Program
@@ -165,20 +166,18 @@ class Keithley4200Bench(Bench):
         player = self._player
         if player is None:
             raise InstrumentError(f"bench {self.name} has lost its 4200A; open it again")
-        try:
+        with safe_if_it_fails(self._give_up):
             self._route(player, to_smu=isinstance(payload, Sweep))
             if isinstance(payload, Pulses):
                 measured = player.play(payload)
             else:
                 measured = self._sweeping().play(payload)
-        except BaseException as error:
-            self._at_smu = None
-            try:
-                self._make_safe()
-            except HilError as unsafe:
-                error.add_note(str(unsafe))
-            raise
         return self._readings(program, measured)
+
+    def _give_up(self) -> None:
+        """Make safe after an error; where the RPM leads is not known any more."""
+        self._at_smu = None
+        self._make_safe()
 
     def _sweeping(self) -> Sweeper:
         if self._sweeper is None:
@@ -215,7 +214,7 @@ class Keithley4200Bench(Bench):
         """Abort, outputs off, SMU to 0 V and off; each is tried whatever became of the others."""
         if self._instrument is None:
             return
-        acts: list[Callable[[], None]] = [
+        acts: list[Callable[[], object]] = [
             self._instrument.abort,
             partial(self._instrument.output, self._channel, on=False),
         ]
@@ -225,13 +224,7 @@ class Keithley4200Bench(Bench):
         acts.append(partial(self._instrument.tell, ":ERROR:LAST:CLEAR"))
         if self._player is not None:
             self._player.distrust()
-        failed: list[HilError] = []
-        for act in acts:
-            try:
-                act()
-            except HilError as error:
-                failed.append(error)
-        if failed:
+        if failed := failures_of(*acts):
             raise InstrumentError(
                 f"the outputs of the 4200A at {self._address} could not be switched off from "
                 "here; the guard tries it once more: look at the instrument"

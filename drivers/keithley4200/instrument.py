@@ -59,11 +59,8 @@ def connected(address: str) -> "Keithley4200A":
         remedy=REMEDY,
         silence=SILENCE,
     )
-    try:
+    with session.closed_if_it_fails():
         return Keithley4200A(session)
-    except BaseException:
-        session.close()
-        raise
 
 
 def _read(text: str) -> float:

@@ -1,10 +1,9 @@
-"""How a generator is spoken to: its words, its session, what the guard says to it."""
+"""How a generator is spoken to: its words, and what the guard says to it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from hil.drivers.keysight_pulser.unconfirmed import ABORT
-from hil.drivers.session import Session
 from hil.drivers.session.answers import unexpected
 from hil.drivers.session.numbers import exact
 from hil.guard import SafeMessages
@@ -62,18 +61,6 @@ class Commands(NamedTuple):
         own = {name: put(value) for name, value in self._asdict().items()}
         own["fixed"] = tuple((put(header), value) for header, value in self.fixed)
         return Commands(**own)
-
-
-def connected_session(address: str, pattern: str, remedy: str) -> Session:
-    """Open the session to a generator."""
-    return Session(
-        address,
-        write_termination="\n",
-        read_termination="\n",
-        resync=("*IDN?", pattern),
-        answers="queries",
-        remedy=remedy,
-    )
 
 
 def safe_messages_of(commands: Commands, address: str, channel: int) -> SafeMessages:

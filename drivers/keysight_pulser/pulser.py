@@ -6,8 +6,7 @@ with every train; all levels here are open-circuit voltages.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from pymeasure.adapters import Adapter
@@ -22,7 +21,6 @@ from hil.drivers.keysight_pulser.commands import (
     text,
 )
 from hil.drivers.keysight_pulser.shape import (
-    Bounds,
     Levels,
     Times,
     refuse,
@@ -39,6 +37,7 @@ from hil.drivers.keysight_pulser.unconfirmed import (
     RELAY_S,
 )
 from hil.drivers.roles import Pulser, PulserReach, Train
+from hil.drivers.safety import safe_if_it_fails
 from hil.drivers.scpi import ScpiInstrument
 from hil.drivers.session.answers import flag, integer, number
 from hil.errors import ConfigError, HilError, InstrumentError, LimitExceeded
@@ -68,7 +67,6 @@ class KeysightPulser(ScpiInstrument, Pulser):
     commands: ClassVar[Commands]
     model: ClassVar[str]
     pattern: ClassVar[str]
-    bounds: ClassVar[Bounds]
     reach: PulserReach
 
     def __init__(self, adapter: Adapter, *, channel: int, clock: Clock) -> None:
@@ -102,13 +100,13 @@ class KeysightPulser(ScpiInstrument, Pulser):
             )
         fence = (max(negative_v, -self.reach.most_v), min(positive_v, self.reach.most_v))
         resting(fence, self.reach.least_v, self.model)
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self.make_safe):
             self._fence = fence
             self._set_up()
 
     def output(self, *, on: bool) -> None:
         """Switch the output on, resting at 0 V, or off; read back."""
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self.make_safe):
             if on and self._levels is None:
                 self._set_up()
             self._switch(on=on)
@@ -131,7 +129,7 @@ class KeysightPulser(ScpiInstrument, Pulser):
         """
         self._refuse(train)
         levels = Levels.of(float(train.level_v))
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self.make_safe):
             self._loaded = None
             if self._levels is None:
                 self._set_up()
@@ -160,7 +158,7 @@ class KeysightPulser(ScpiInstrument, Pulser):
                 f"the {self.model} has {'no train' if train is None else 'its output off'}; load "
                 "a train and switch the output on before it is fired"
             )
-        with self._safe_if_it_fails():
+        with safe_if_it_fails(self.make_safe):
             self.tell("*TRG")
             self._clock.sleep(train.period_s * train.pulses)
             done, on = self._several(("*OPC?", integer), (f"{self._told.output}?", flag))
@@ -173,6 +171,8 @@ class KeysightPulser(ScpiInstrument, Pulser):
     def make_safe(self) -> None:
         """End a burst, which leaves 0 V, then switch the output off; read back.
 
+        A lost connection is made again once.
+
         Raises
         ------
         InstrumentError
@@ -181,9 +181,7 @@ class KeysightPulser(ScpiInstrument, Pulser):
         self._loaded = self._levels = None
         self._is_on = False
         try:
-            self.write(ABORT)
-            self.write(f"{self._told.output} 0")
-            still_on = self.get(f"{self._told.output}?", flag)
+            still_on = self.insist(self._switched_off)
         except HilError as error:
             raise InstrumentError(
                 f"the output of the {self.model} could not be switched off from here: {error}"
@@ -195,13 +193,14 @@ class KeysightPulser(ScpiInstrument, Pulser):
         with suppress(HilError):  # the abort may not be known, or there was nothing to end
             self.clear_errors()
 
+    def _switched_off(self) -> bool:
+        """Send it off, in step or not; whether it is on all the same."""
+        self.interject(ABORT, f"{self._told.output} 0")
+        return self.get(f"{self._told.output}?", flag)
+
     def safe_messages(self) -> SafeMessages:
         """Tell the guard how to end a burst and switch the output off."""
-        return safe_messages_of(self.commands, getattr(self.adapter, "address", ""), self.channel)
-
-    def close(self) -> None:
-        """Close the connection; the output stays as it is."""
-        self.adapter.close()
+        return safe_messages_of(self.commands, self.address, self.channel)
 
     # -- pymeasure's ---------------------------------------------------------------------------
     def shutdown(self) -> None:
@@ -324,7 +323,7 @@ class KeysightPulser(ScpiInstrument, Pulser):
         self._is_on = on
 
     def _refuse(self, train: Train) -> None:
-        refuse(train, self.reach, self.bounds, self.model)
+        refuse(train, self.reach, self.model)
         if self._fence is not None:
             low_v, high_v = self._fence
             if not low_v - 1e-9 <= train.level_v <= high_v + 1e-9:
@@ -336,15 +335,3 @@ class KeysightPulser(ScpiInstrument, Pulser):
     def _several(self, *asked: Asked) -> list[Any]:
         """Ask several things at once."""
         return self.get(*joined(asked))
-
-    @contextmanager
-    def _safe_if_it_fails(self) -> Iterator[None]:
-        """Switch off whatever happens inside, Ctrl-C included."""
-        try:
-            yield
-        except BaseException as error:
-            try:
-                self.make_safe()
-            except HilError as unsafe:
-                error.add_note(str(unsafe))
-            raise

@@ -70,14 +70,7 @@ def train_of(levels: Levels, times: Times, pulses: int) -> Train:
     return Train(levels.top_v, rise_s, high_s, fall_s, times.period_s, pulses)
 
 
-class Bounds(NamedTuple):
-    """What a generator can do beside its reach: shortest period (s), room for edges."""
-
-    least_period_s: float
-    edge_room: float
-
-
-def refuse(train: Train, reach: PulserReach, bounds: Bounds, name: str) -> None:
+def refuse(train: Train, reach: PulserReach, name: str) -> None:
     """Compare a train with what a generator can do.
 
     Raises
@@ -103,7 +96,7 @@ def refuse(train: Train, reach: PulserReach, bounds: Bounds, name: str) -> None:
         ("flat top", train.high_s, reach.least_high_s, LONGEST_S),
         ("rising edge", train.rise_s, reach.least_edge_s, reach.most_edge_s),
         ("falling edge", train.fall_s, reach.least_edge_s, reach.most_edge_s),
-        ("period", train.period_s, bounds.least_period_s, LONGEST_S),
+        ("period", train.period_s, reach.least_period_s, LONGEST_S),
     ):
         if not least_s * (1 - _ROUNDING) <= asked_s <= most_s * (1 + _ROUNDING):
             raise NotSupported(
@@ -117,7 +110,7 @@ def refuse(train: Train, reach: PulserReach, bounds: Bounds, name: str) -> None:
             f"{format_quantity(train.period_s, 's')}; make the period longer"
         )
     times = times_of(train)
-    room_s = bounds.edge_room * (times.leading_s + times.trailing_s)
+    room_s = reach.edge_room * (train.rise_s + train.fall_s)
     if min(times.width_s, times.period_s - times.width_s) < room_s * (1 - _ROUNDING):
         raise NotSupported(
             f"the {name} needs more of a pulse and of the pause after it for edges of "

@@ -12,6 +12,11 @@ from hil.errors import ConfigError, InstrumentError
 _STOP_BITS = {1: StopBits.one, 1.5: StopBits.one_and_a_half, 2: StopBits.two}
 
 
+def is_serial(address: str) -> bool:
+    """Tell whether a VISA address is that of a serial line."""
+    return address.upper().startswith("ASRL")
+
+
 def open_resource(
     address: str, visa_library: str, settings: dict[str, Any], timeout_s: float, remedy: str
 ) -> Any:

@@ -42,6 +42,7 @@ class SessionInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no t
 
     def __init__(self, adapter: Adapter, name: str, pattern: str) -> None:
         super().__init__(adapter, name, includeSCPI=False)
+        self._closed = False
         self.identity = self.get("*IDN?", _matching(pattern, name))
 
     @property
@@ -63,6 +64,22 @@ class SessionInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no t
         for command in commands:
             send(command)
 
+    def insist(self, act: Callable[[], T]) -> T:
+        """Do what makes it safe; where that fails, over a new connection once more.
+
+        Raises
+        ------
+        InstrumentError
+            It failed again, there is no connection, or it was closed before.
+        """
+        try:
+            return act()
+        except InstrumentError:
+            if self._closed or not isinstance(self.adapter, Session):
+                raise
+            self.adapter.reopen()
+            return act()
+
     def suspect(self, reason: str) -> None:
         """Have the session find its step before the next command."""
         if isinstance(self.adapter, Session):
@@ -70,6 +87,7 @@ class SessionInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no t
 
     def close(self) -> None:
         """Disconnect; the instrument stays as it is."""
+        self._closed = True
         self.adapter.close()
 
     def refusal(self, what: str, told: str) -> InstrumentError:

@@ -8,9 +8,10 @@ instrument classes ride on it as the drivers of this project do.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pymeasure.adapters import Adapter
 
@@ -176,6 +177,15 @@ class Session(Adapter):  # type: ignore[misc]  # pymeasure has no types
             self._exchange.reopen()
         finally:
             self._turn.give_back()
+
+    @contextmanager
+    def closed_if_it_fails(self) -> Iterator[Self]:
+        """Close the connection again where what is made of it inside fails."""
+        try:
+            yield self
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connection, whoever's turn it is; once is enough."""

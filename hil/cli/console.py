@@ -1,5 +1,6 @@
 """What the commands share: where runs are, what is printed where, progress."""
 
+import math
 import sys
 import threading
 import time
@@ -20,6 +21,9 @@ from hil.units import format_quantity
 RUNS = Path("runs")
 """Where runs are kept unless --out says otherwise."""
 
+
+LONGEST_CAPTION = 110
+"""Characters that fit above a picture in one line."""
 
 SILENCE_S = 3.0
 """After so long without a first sign of progress a person is told what may be going on (s)."""
@@ -120,11 +124,12 @@ class ProgressLine:
 
 def worst_case(cost: Cost) -> str:
     """Say what a program could do to a cell at worst."""
-    return (
-        f"worst case at the cell: {cost.positive_v:+.4g} V / {cost.negative_v:+.4g} V, "
-        f"{format_quantity(cost.current_a, 'A', 3)}, "
-        f"{format_quantity(float(cost.stress['energy_j'].max()), 'J', 3)}"
-    )
+    levels = f"worst case at the cell: {cost.positive_v:+.4g} V / {cost.negative_v:+.4g} V"
+    if math.isinf(cost.current_a):
+        return f"{levels}, no bound on current and energy"
+    energy_j = float(cost.stress["energy_j"].max())
+    current, energy = format_quantity(cost.current_a, "A", 3), format_quantity(energy_j, "J", 3)
+    return f"{levels}, {current}, {energy}"
 
 
 def show_cost(console: Console, name: str, cost: Cost, more: str = "") -> None:
@@ -184,8 +189,9 @@ def find_run(name: str, out: Path = RUNS) -> Path:
 
 
 def caption_of(header: Header, folder: Path) -> str:
-    """Say where a picture's data come from, in one line."""
+    """Say where a picture's data come from, in one line or, where that gets long, two."""
     sample = header.device or header.bench_file.get("title") or header.bench
     simulated = "" if header.kind == "hardware" else "SIMULATED, "
     origin = f"{simulated}{header.kind} bench {header.bench}, seed {header.seed}"
-    return f"{sample}   |   {origin}   |   {folder.name}"
+    between = "   |   " if len(f"{sample}{origin}{folder.name}") < LONGEST_CAPTION else "\n"
+    return f"{sample}{between}{origin}   |   {folder.name}"

@@ -169,6 +169,9 @@ def _introduce(server: "LabServer", device: str) -> None:
         line = re.fullmatch(r"top|bottom|(row|column) \d+", end)
         where = f"the {end} of a device: {device}" if line else end
         click.echo(f"{port} is wired to {where}")
+    for source in server.lab.sources:
+        if source.port not in plan.wiring:
+            click.echo(f"{source.port} is wired to nothing")
     click.echo("serving until Ctrl-C")
 
 

@@ -14,6 +14,7 @@ No program that is played goes further than `a_read`, half the read limit, and `
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 import numpy as np
@@ -44,9 +45,17 @@ class BenchContract:
         return read(bench.limits.read.positive_v / 2)
 
     def a_pulse(self, bench: Bench) -> Program:
-        """Build a pulse that the device under test takes; overridden for picky ones."""
+        """Build the shortest pulse of a few that the bench plays; overridden for picky devices."""
+        programs = [self._pulse_of(bench, high_s) for high_s in (1e-6, 1e-3, 20e-3)]
+        for program in programs:
+            with suppress(NotSupported):
+                bench.check(program)
+                return program
+        return programs[0]
+
+    def _pulse_of(self, bench: Bench, high_s: float) -> Program:
         width_s = bench.limits.switching.width_s or 1e-3
-        high_s = bench.round_time(min(width_s / 2, 1e-6))
+        high_s = bench.round_time(min(width_s / 2, high_s))
         edge_s = bench.round_time(min(width_s / 8, 100e-9))
         return pulse(bench.limits.switching.positive_v / 2, high_s=high_s, edge_s=edge_s)
 

@@ -5,7 +5,8 @@ done with it is the wire's business and the same for all doors.
 """
 
 import socket
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hil.errors import ConfigError
 from hil.simulators.instruments.server import HOST, Listener, Loop, Stream
@@ -33,8 +34,8 @@ class Door(Protocol):
         """Let nobody in any more."""
 
 
-class SocketDoor:
-    """A plain TCP socket: messages end with the instrument's terminator.
+class PortDoor(ABC):
+    """A TCP port.
 
     Parameters
     ----------
@@ -51,24 +52,37 @@ class SocketDoor:
         If the port is in use.
     """
 
+    form: ClassVar[str]
+    """How its address is written, with ``{host}`` and ``{port}``."""
+
     def __init__(self, loop: Loop, wire: "Wire", port: int) -> None:
         self._loop = loop
         self._wire = wire
         self._listener = Listener(loop, wire.name, port, self._let_in)
-        self.address = f"TCPIP::{HOST}::{self._listener.port}::SOCKET"
+        self.address = self.form.format(host=HOST, port=self._listener.port)
 
-    def listen(self) -> None:
-        """Let the next client in."""
-        self._listener.listen()
+    @abstractmethod
+    def _let_in(self, sock: socket.socket) -> None:
+        """Take a connection."""
 
     def close(self) -> None:
         """Give the port back."""
         self._listener.close()
 
+
+class SocketDoor(PortDoor):
+    """A plain TCP socket: messages end with the instrument's terminator."""
+
+    form: ClassVar[str] = "TCPIP::{host}::{port}::SOCKET"
+
+    def listen(self) -> None:
+        """Let the next client in."""
+        self._listener.listen()
+
     def _let_in(self, sock: socket.socket) -> None:
         self._listener.rest()
         wire = self._wire
-        wire.welcome(Stream(self._loop, sock, wire.cut, wire.take, wire.lose))
+        wire.welcome(Stream(self._loop, sock, wire.cut, wire.take, wire.lose, wire.interrupts))
 
 
 def open_door(loop: Loop, wire: "Wire", plan: InstrumentPlan) -> Door:

@@ -19,11 +19,12 @@ device clear does not make it ready any sooner.
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from hil.simulators.instruments import hislip_frames as frames
+from hil.simulators.instruments.doors import PortDoor
 from hil.simulators.instruments.hislip_frames import Frame
-from hil.simulators.instruments.server import HOST, LONGEST_MESSAGE, Listener, Loop, Stream
+from hil.simulators.instruments.server import LONGEST_MESSAGE, Loop, Stream
 
 if TYPE_CHECKING:
     from hil.simulators.instruments.wire import Wire
@@ -36,34 +37,18 @@ DELIVERED = 1
 """Bit of the control code: the client has taken the last answer whole."""
 
 
-class HislipDoor:
-    """A HiSLIP server.
+class HislipDoor(PortDoor):
+    """A HiSLIP server."""
 
-    Parameters
-    ----------
-    loop : Loop
-        What calls it.
-    wire : Wire
-        What it leads to.
-    port : int
-        TCP port; 0 for any free one.
-
-    Raises
-    ------
-    InstrumentError
-        If the port is in use.
-    """
+    form: ClassVar[str] = "TCPIP::{host}::hislip0,{port}::INSTR"
 
     def __init__(self, loop: Loop, wire: "Wire", port: int) -> None:
-        self._loop = loop
-        self._wire = wire
+        super().__init__(loop, wire, port)
         self._session: Session | None = None
         self._is_free = True
         self._numbers = 0
         self._waiting: deque[tuple[Stream, Frame]] = deque()
         self._strangers: set[Stream] = set()
-        self._listener = Listener(loop, wire.name, port, self._let_in)
-        self.address = f"TCPIP::{HOST}::hislip0,{self._listener.port}::INSTR"
 
     def listen(self) -> None:
         """Let the next client in, who may be waiting."""

@@ -77,6 +77,13 @@ class VirtualInstrument(ABC):
         """Let time pass in the instrument while its client waits."""
         self.busy_until_s = self.now_s + duration_s
 
+    def interrupt(self, message: bytes) -> bool:  # noqa: ARG002
+        """End what the instrument is busy with if a waiting message says so; it is handled later.
+
+        Most instruments look at a message only when its turn has come.
+        """
+        return False
+
     def settle(self) -> None:  # noqa: B027 - most instruments do nothing by themselves
         """Play on the cells what has ended by now; called before the terminal log is read."""
 

@@ -8,7 +8,7 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -141,6 +141,9 @@ class Stream:
     on_gone : callable
         Called once when the connection is closed, whoever closed it, with what was left of a
         message.
+    urgent : callable, optional
+        Told of each message that waits while the stream holds; True ends that. A client that
+        leaves has all its messages handled first.
     """
 
     _room = memoryview(bytearray(1 << 16))
@@ -152,6 +155,7 @@ class Stream:
         cut: Cut,
         on_message: Callable[["Stream", bytes, bytes], None],
         on_gone: Callable[["Stream", bytes], None],
+        urgent: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
         if isinstance(pipe, socket.socket):
             pipe.setblocking(False)
@@ -161,6 +165,8 @@ class Stream:
         self._cut = cut
         self._on_message = on_message
         self._on_gone = on_gone
+        self._urgent = urgent
+        self._has_left = False
         self._in = bytearray()
         self._out = memoryview(b"")
         self.holds = False
@@ -170,6 +176,8 @@ class Stream:
 
     def send(self, *wires: bytes, ended: bool = True) -> None:  # noqa: ARG002 - bytes have no ends
         """Send bytes; until the client has taken them, none of its messages are handled."""
+        if self._has_left:
+            return
         wire = b"".join(wires)
         if self._out:
             self._out = memoryview(bytes(self._out) + wire)
@@ -206,7 +214,8 @@ class Stream:
         """Disconnect the client."""
         if self.is_open:
             self.is_open = False
-            self._loop.forget(self._pipe)
+            if not self._has_left:
+                self._loop.forget(self._pipe)
             self._pipe.close()
             self._loop.count(-1)
             self._on_gone(self, bytes(self._in))
@@ -218,7 +227,7 @@ class Stream:
 
     def _read(self) -> bool:
         """Take some of what has come and handle it; tell whether there was anything."""
-        if not self.is_open:
+        if not self.is_open or self._has_left:
             return False
         try:
             count = self._pipe.recv_into(self._room)
@@ -226,6 +235,10 @@ class Stream:
             return False
         except OSError:
             count = 0
+        if not count and self.holds and self._cut(self._in) is not None:
+            self._has_left = True
+            self._loop.forget(self._pipe)
+            return False
         if not count or len(self._in) > LONGEST_MESSAGE:
             self.close()
             return False
@@ -237,10 +250,22 @@ class Stream:
         while self.is_open and not self.holds and not self._out:
             found = self._cut(self._in)
             if found is None:
-                return
+                break
             wire = bytes(self._in[: found[1]])
             del self._in[: found[1]]
             self._on_message(self, wire[: found[0]], wire)
+        if self.is_open and self.holds:
+            if any(map(self._urgent, self._waiting())):
+                self.go_on()
+        elif self._has_left:
+            self.close()
+
+    def _waiting(self) -> Iterator[bytes]:
+        """Show the messages that have come and are not handled yet."""
+        rest = self._in
+        while (found := self._cut(rest)) is not None:
+            yield bytes(rest[: found[0]])
+            rest = rest[found[1] :]
 
     def _write(self) -> None:
         if not self.is_open:

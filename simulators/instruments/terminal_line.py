@@ -90,7 +90,9 @@ class PtyDoor:
             self._look_later()
             return
         wire = self._wire
-        wire.welcome(Stream(self._loop, _End(self._number), wire.cut, wire.take, wire.lose))
+        wire.welcome(
+            Stream(self._loop, _End(self._number), wire.cut, wire.take, wire.lose, wire.interrupts)
+        )
 
     def _nobody_there(self) -> bool:
         looking = select.poll()

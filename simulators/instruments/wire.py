@@ -145,6 +145,12 @@ class Wire:
             return
         self._when_done(client, lambda: self._answer(client, answer))
 
+    def interrupts(self, message: bytes) -> bool:
+        """Tell whether a message that waits has ended what the instrument was busy with."""
+        ended = self._instrument.interrupt(message)
+        self._cleared += ended  # what was to be answered never is
+        return ended
+
     def trigger(self, client: Caller) -> None:
         """Pass on a group execute trigger."""
         self._log("trigger", b"")

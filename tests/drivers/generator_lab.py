@@ -2,15 +2,16 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
 
-from hil.clock import Clock
+from hil.clock import Clock, RealClock
 from hil.drivers import keysight33500b, keysight81160a
 from hil.drivers.keysight_pulser.pulser import KeysightPulser
 from hil.errors import InstrumentError
+from hil.testing.pulser_contract import PulserContract
 from hil.virtual import InstrumentPlan, LabPlan, VirtualLab
 
 NAME = "generator"
@@ -109,6 +110,33 @@ def _pulses(rows: np.ndarray) -> list[tuple[float, ...]]:
     return found
 
 
+class VirtualContract(PulserContract):
+    """The contract on channel 1 of a virtual generator, or of a real one by --device-address."""
+
+    model: ClassVar[str]
+    place: Site | None = None
+
+    @pytest.fixture
+    def pulser(self, request: pytest.FixtureRequest) -> Iterator[KeysightPulser]:
+        address = request.config.getoption("--device-address")
+        if address is None:
+            at: Callable[[str], Site] = request.getfixturevalue("at")
+            self.place = at(self.model)
+            yield self.place.pulser
+            return
+        connected = GENERATORS[self.model].connected
+        pulser = connected(address, channel=1, clock=RealClock())
+        yield pulser
+        pulser.make_safe()
+        pulser.close()
+
+    def sent(self) -> int | None:
+        return None if self.place is None else len(self.place.sent())
+
+    def is_on(self) -> bool | None:
+        return None if self.place is None else self.place.is_on()
+
+
 @pytest.fixture(scope="module")
 def lab_of() -> Iterator[Callable[[str], VirtualLab]]:
     """Give the lab of a generator by its name: one for a whole module."""
@@ -130,11 +158,8 @@ def lab_of() -> Iterator[Callable[[str], VirtualLab]]:
 
 
 @pytest.fixture
-def at(
-    lab_of: Callable[[str], VirtualLab], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str], Site]]:
+def at(lab_of: Callable[[str], VirtualLab]) -> Iterator[Callable[[str], Site]]:
     """Connect to a generator by its name; it is left off."""
-    monkeypatch.setattr("hil.drivers.session.exchange.QUIET_S", 0.02)
     places: list[Site] = []
 
     def place(name: str) -> Site:

@@ -10,10 +10,11 @@ import pytest
 
 from hil.clock import Clock, RealClock
 from hil.drivers.roles import Rows, SourceSettings
-from hil.drivers.session import exchange
 from hil.drivers.session.connect import open_resource
 from hil.errors import InstrumentError
+from hil.testing.source_meter_contract import SourceMeterContract
 from hil.virtual import InstrumentPlan, LabPlan, VirtualLab
+from tests.drivers.mishaps import Interrupting
 
 NAME = "smu"
 LIMIT_A = 10.5e-6
@@ -35,13 +36,12 @@ class Made(NamedTuple):
     connect: Connect
     type: str
     options: Mapping[str, Any] = MappingProxyType({})
-    port: str = NAME
 
     def plan(self) -> LabPlan:
         """Plan the lab."""
         return LabPlan(
             instruments={NAME: InstrumentPlan(type=self.type, options=dict(self.options))},
-            wiring={self.port: "top"},
+            wiring={NAME: "top"},
             model="resistor",
             parameters={"resistance_ohm": RESISTANCE_OHM},
             seed=1,
@@ -141,21 +141,36 @@ def contracted(made: Made, lab: VirtualLab | None, address: str | None) -> Itera
     meter.close()
 
 
-class Mishaps:
-    """What goes wrong ends at 0 V and off, is said, and never becomes a number.
+@pytest.fixture(scope="module")
+def lab(made: Made) -> Iterator[VirtualLab]:
+    """A lab for all tests of a module, with what its fixture ``made`` says."""
+    with VirtualLab.start(made.plan()) as running:
+        yield running
 
-    A subclass overrides the fixture ``site``.
-    """
+
+class VirtualContract(SourceMeterContract):
+    """The contract on the virtual source meter, or on a real one by --device-address."""
 
     @pytest.fixture
-    def site(self) -> Iterator[Site]:
-        """Give a site; to be overridden."""
-        raise NotImplementedError
+    def source_meter(self, request: pytest.FixtureRequest, made: Made) -> Iterator[Any]:
+        address = request.config.getoption("--device-address")
+        lab = None if address else request.getfixturevalue("lab")
+        yield from contracted(made, lab, address)
+
+
+class Mishaps:
+    """What goes wrong ends at 0 V and off, is said, and never becomes a number."""
+
+    @pytest.fixture
+    def site(self, made: Made, lab: VirtualLab) -> Iterator[Site]:
+        """A source meter that was just connected, off."""
+        place = Site(lab, made)
+        yield place
+        place.end()
 
     @pytest.fixture(autouse=True)
-    def quick(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def quick(self, site: Site) -> None:
         """Wait less for what will not come."""
-        monkeypatch.setattr(exchange, "QUIET_S", 0.02)
         site.meter.adapter.timeout_s = PATIENCE_S
 
     def recovers(self, site: Site) -> None:
@@ -269,18 +284,3 @@ class Mishaps:
         meter.prepare(PREPARED)
         meter.output(on=True)
         assert len(site.sent()) == before
-
-
-class Interrupting(Clock):
-    """The clock of the lab, at which somebody presses Ctrl-C."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.began_s = clock.now_s()
-
-    def now_s(self) -> float:
-        return self._clock.now_s()
-
-    def sleep(self, duration_s: float) -> None:
-        self._clock.sleep(duration_s / 2)
-        raise KeyboardInterrupt

@@ -106,13 +106,14 @@ class TestServing:
     ) -> None:
         options = [] if dut is None else ["--dut", dut]
         process = launch("serve", "--instrument", "echo", "--seed", 3, *options)
-        first, control, wiring, *_ = introduction(process)
+        first, control, wiring, loose, *_ = introduction(process)
         client = Client(first.split()[0])
         (current_a, _) = client.ask("pulse 1").strip("[]").split(",")
         assert float(current_a) == pytest.approx(1 / (OHM[dut] + 50))
         client.close()
         assert "real pace, seed 3" in control
         assert wiring == f"OUT is wired to the top of a device: {dut or 'resistor:10kohm'}"
+        assert loose == "echo.source is wired to nothing"
         end(process)
 
     def test_the_instruments_of_a_bench_file(

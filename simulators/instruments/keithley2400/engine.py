@@ -31,18 +31,18 @@ from hil.simulators.instruments.keithley2400.unconfirmed import (
 )
 from hil.simulators.instruments.lab import Lab
 from hil.simulators.instruments.scpi.errors import ScpiError
-from hil.simulators.instruments.scpi.instrument import ScpiInstrument
 from hil.simulators.instruments.scpi.message import Unit
 from hil.simulators.instruments.scpi.status import OPERATION, QUESTIONABLE
 from hil.simulators.instruments.scpi.values import Spelling
 from hil.simulators.instruments.smu.channel import Channel
+from hil.simulators.instruments.smu.engine import SourcemeterEngine
 from hil.simulators.instruments.smu.model import OVERRANGE, Level
 
 EXECUTION_ERRORS = range(800, 900)
 """Positive codes that set the execution-error bit (manual, table B-1)."""
 
 
-class Sourcemeter2400(ScpiInstrument):
+class Sourcemeter2400(SourcemeterEngine):
     """The language and the instrument behind it.
 
     Parameters
@@ -80,13 +80,13 @@ class Sourcemeter2400(ScpiInstrument):
         830: "Invalid with INF ARM:COUNT",
     }
     version: ClassVar[str] = "1996.0"
-    takes_time: ClassVar[bool] = True
+    blocked_error: ClassVar[int] = BLOCKED
+    run: Run
+    output: Output
 
     def __init__(self, name: str, lab: Lab, personality: Personality, channel: Channel) -> None:
-        super().__init__(name, lab, {})
-        self.troubles = channel.troubles
+        super().__init__(name, lab, channel)
         self.personality = personality
-        self.channel = channel
         self._build()
         self.run = Run(self)
         self.reset()
@@ -121,30 +121,9 @@ class Sourcemeter2400(ScpiInstrument):
         self.declare(Measuring(self))
 
     # -- what the lab asks for ----------------------------------------------------------------
-    def settle(self) -> None:
-        """Bring the run and the cells up to now."""
-        self.run.settle(self.now_s)
-        super().settle()
-
-    def ends_s(self) -> float:
-        """When the run is over (s); inf while it waits for a trigger or has no end."""
-        return self.run.ends_s()
-
-    def wait(self) -> bool:
-        """Let the client wait until the run is over; whether that time ever comes."""
-        end_s = self.ends_s()
-        if math.isfinite(end_s) and end_s > self.now_s:
-            self.spend(max(self.run.bring(end_s) - self.now_s, 0.0))
-        return super().wait()
-
     def triggered(self) -> None:
         """Obey ``*TRG``: begin the pass that waits for it."""
         self.run.trigger()
-
-    def clear(self) -> None:
-        """Obey a device clear: the run is over."""
-        super().clear()
-        self.run.stop()
 
     def _obey(self, unit: Unit, path: str) -> str:
         if self.run.is_on and unit.header.lstrip(":") not in AT_ONCE:
@@ -167,10 +146,6 @@ class Sourcemeter2400(ScpiInstrument):
         super().error(code, detail)
         if code in EXECUTION_ERRORS:
             self.status.event = before | 16
-
-    def next_error(self) -> str:
-        """Take the oldest error out of the queue."""
-        return self._next_error()
 
     def reset(self) -> None:
         """Obey ``*RST`` (tables 18-3 to 18-11)."""
@@ -205,21 +180,6 @@ class Sourcemeter2400(ScpiInstrument):
         if level != self.channel.level or self.run.is_on:
             self.run.stop()
             self.channel.force(level, self.now_s)
-
-    def switch(self, on: bool) -> None:
-        """Switch the output on or off."""
-        if on and self.output.blocked:
-            raise ScpiError(BLOCKED)
-        if not on:
-            self.run.stop()
-        elif not self.channel.on:
-            self.channel.force(self.level(), self.now_s)
-        self.channel.switch(on, self.now_s, edge=self._falls)
-
-    def heed_interlock(self) -> None:
-        """Switch off if the interlock forbids the output now."""
-        if self.output.blocked and self.channel.on:
-            self.switch(False)
 
     def refuse_power(
         self, current: bool, value: float | None = None, limit: float | None = None
@@ -262,7 +222,7 @@ class Sourcemeter2400(ScpiInstrument):
         return self.channel.level.limit < self.senses[self._limiting].protection * (1 - 1e-9)
 
     @property
-    def _falls(self) -> bool:
+    def falls(self) -> bool:
         """Whether the output goes to 0 V before its relay opens."""
         return self.output.mode != "HIMP"
 
@@ -286,14 +246,3 @@ class Sourcemeter2400(ScpiInstrument):
         return [
             *self.functions.values(), *self.senses.values(), self.sense, self.source,
         ]  # fmt: skip
-
-    @property
-    def interlock_open(self) -> bool:
-        """Whether the output-enable line is open; it counts only if the output depends on it."""
-        return self._interlock_open
-
-    @interlock_open.setter
-    def interlock_open(self, is_open: bool) -> None:
-        self._interlock_open = is_open
-        if hasattr(self, "output"):
-            self.heed_interlock()

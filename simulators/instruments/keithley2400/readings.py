@@ -11,6 +11,7 @@ import numpy as np
 from hil.simulators.instruments.scpi.declare import Maybe, Rest, Setting, command, query
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.scpi.values import Choice, Whole
+from hil.simulators.instruments.smu.model import Reading
 
 NOT_A_NUMBER = 9.91e37
 OVERFLOW = 9.9e37
@@ -98,6 +99,17 @@ def _made(kind: str, values: list[float]) -> float:
     if kind == "PKPK":
         return float(np.ptp(numbers))
     return float({"MEAN": numbers.mean(), "MAX": numbers.max(), "MIN": numbers.min()}[kind])
+
+
+def told(reading: Reading, place: int) -> tuple[dict[str, float], dict[str, bool]]:
+    """Give what is told of voltage and current, and which of them overflows."""
+    over = {"VOLT": bool(reading.over_v[place]), "CURR": bool(reading.over_a[place])}
+    seen = {"VOLT": float(reading.voltage_v[place]), "CURR": float(reading.current_a[place])}
+    values = {
+        name: math.copysign(OVERFLOW, value) if over[name] else value
+        for name, value in seen.items()
+    }
+    return values, over
 
 
 def resistance(voltage_v: float, current_a: float) -> float:

@@ -10,13 +10,14 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from hil.simulators.instruments.keithley2400 import readings
-from hil.simulators.instruments.keithley2400.readings import NOT_A_NUMBER, OVERFLOW, Row
+from hil.simulators.instruments.keithley2400.readings import NOT_A_NUMBER, Row
 from hil.simulators.instruments.keithley2400.source import MEMORIES
 from hil.simulators.instruments.keithley2400.trigger import MOST_READINGS
 from hil.simulators.instruments.keithley2400.unconfirmed import AUTOZERO_CONVERSIONS
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.scpi.status import OPERATION
 from hil.simulators.instruments.smu.model import Integration, Level, Reading, Step
+from hil.simulators.instruments.smu.run import BackgroundRun
 
 if TYPE_CHECKING:
     from hil.simulators.instruments.keithley2400.engine import Sourcemeter2400
@@ -31,28 +32,23 @@ IDLE = 1 << 10
 _AT_ONCE = {"IMM", "TIM"}
 
 
-class Run:
-    """What `:INITiate` starts.
+class Run(BackgroundRun):
+    """What `:INITiate` starts; its parts are passes through the arm layer.
 
     Attributes
     ----------
-    is_on : bool
-        Whether it has begun and is not over.
     rows : list of Row
         What the last one read (the sample buffer).
     """
 
+    _engine: "Sourcemeter2400"
+
     def __init__(self, engine: "Sourcemeter2400") -> None:
-        self._engine = engine
-        self.is_on = False
+        super().__init__(engine)
         self.rows: list[Row] = []
-        self._passes = 0.0
-        """Passes through the arm layer that have not begun; inf without end."""
         self._next_s = 0.0
         """Before this no pass begins (s)."""
         self._turns_off = False
-        self.range_changes = 0
-        """How often autorange has chosen another range in the last one."""
         engine.status.registers[OPERATION].condition |= IDLE
 
     def begin(self) -> None:
@@ -66,7 +62,7 @@ class Run:
             engine.switch(True)
             self._turns_off = True
         self.rows, self.range_changes = [], 0
-        self._passes = engine.arm.count or math.inf
+        self._left = engine.arm.count or math.inf
         self._next_s = engine.now_s
         self.is_on = True
         engine.status.registers[OPERATION].set(IDLE, on=False)
@@ -76,53 +72,28 @@ class Run:
             self._finish()
             raise
 
-    def stop(self) -> None:
-        """End it where it is."""
-        if self.is_on:
-            self._engine.channel.abort(self._engine.now_s)
-            self._collect()
-            self._finish()
-
     def trigger(self) -> None:
         """Begin the pass that waits for a trigger of the bus; -211 if none does."""
-        waits = self._passes > 0 and self._engine.arm.source == "BUS"
+        waits = self._left > 0 and self._engine.arm.source == "BUS"
         if not waits or self._engine.channel.measures:
             raise ScpiError(-211)
         self._pass()
 
-    def ends_s(self) -> float:
-        """When it is over (s); inf while it waits or has no end, -inf if nothing runs."""
-        if not self.is_on:
-            return -math.inf
-        return math.inf if self._passes else self._engine.channel.end_s
+    @property
+    def _stops_at_limit(self) -> bool:
+        return self._engine.source.aborts != "NEV"
 
-    def bring(self, until_s: float) -> float:
-        """Bring it up to a time; the time at which it stopped by itself, if that is earlier."""
-        stops = self._engine.source.aborts != "NEV"
-        stopped = self._engine.channel.bring(until_s, stops_at_limit=stops)
-        self._collect()
-        if not stopped:
-            return until_s
-        self._finish()
+    def _last_s(self) -> float:
         return self.rows[-1].time_s + self._engine.system.began_s
-
-    def settle(self, now_s: float) -> None:
-        """Bring it up to now, begin the passes that are due, end it if it is over."""
-        if not self.is_on:
-            return
-        self.bring(now_s)
-        self._go_on()
-        if self.ends_s() <= now_s:
-            self._finish()
 
     def _go_on(self) -> None:
         """Queue the passes that wait for nothing; those without end one by one."""
         engine = self._engine
         if not self.is_on or engine.arm.source not in _AT_ONCE or engine.triggers.source != "IMM":
             return
-        while math.isfinite(self._passes) and self._passes:
+        while math.isfinite(self._left) and self._left:
             self._pass()
-        if self._passes and engine.channel.end_s <= engine.now_s:
+        if self._left and engine.channel.end_s <= engine.now_s:
             self._pass()
 
     def _pass(self) -> None:
@@ -141,7 +112,7 @@ class Run:
             self._queue(levels)
         if engine.arm.source == "TIM":
             self._next_s += engine.arm.timer_s
-        self._passes -= 1
+        self._left -= 1
 
     def _queue(self, levels: list[Level]) -> None:
         engine = self._engine
@@ -191,7 +162,7 @@ class Run:
         if not self.is_on:
             return
         self.is_on = False
-        self._passes = 0.0
+        self._left = 0.0
         self._engine.status.registers[OPERATION].set(IDLE)
         if self._turns_off:
             self._turns_off = False
@@ -209,14 +180,7 @@ class Run:
     def _row(self, reading: Reading, place: int) -> Row:
         """Make what is told of a reading, and note what it means for the status."""
         engine = self._engine
-        over = {"VOLT": bool(reading.over_v[place]), "CURR": bool(reading.over_a[place])}
-        seen = {
-            "VOLT": float(reading.voltage_v[place]), "CURR": float(reading.current_a[place]),
-        }  # fmt: skip
-        told = {
-            name: math.copysign(OVERFLOW, value) if over[name] else value
-            for name, value in seen.items()
-        }
+        told, over = readings.told(reading, place)
         ohm = readings.resistance(told["VOLT"], told["CURR"])
         for name in {*told} - engine.sense.functions:
             forced = name == engine.forced

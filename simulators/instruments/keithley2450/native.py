@@ -5,12 +5,11 @@ measured at a time, readings go into buffers, sweeps and loops are trigger model
 background (`run`).
 """
 
-import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
-from hil.simulators.instruments.keithley2400.readings import OVERFLOW, resistance
+from hil.simulators.instruments.keithley2400.readings import OVERFLOW, resistance, told
 from hil.simulators.instruments.keithley2450.buffers import (
     FOUR_WIRE,
     LIMITED,
@@ -46,15 +45,15 @@ from hil.simulators.instruments.keithley2450.unconfirmed import (
 )
 from hil.simulators.instruments.lab import Lab
 from hil.simulators.instruments.scpi.errors import ScpiError
-from hil.simulators.instruments.scpi.instrument import ScpiInstrument
 from hil.simulators.instruments.scpi.values import Spelling
 from hil.simulators.instruments.smu.channel import Channel
+from hil.simulators.instruments.smu.engine import SourcemeterEngine
 from hil.simulators.instruments.smu.model import Integration, Level, Reading
 
 OHM_RANGES = (20.0, 200.0, 2e3, 2e4, 2e5, 2e6, 2e7, 2e8)
 
 
-class Native2450(ScpiInstrument):
+class Native2450(SourcemeterEngine):
     """The language and the instrument behind it.
 
     Parameters
@@ -80,12 +79,12 @@ class Native2450(ScpiInstrument):
 
     spelling: ClassVar[Spelling] = Spelling(SETTING_FORM, str)
     error_texts: ClassVar[Mapping[int, str]] = dict((INTERLOCKED, NO_SUCH_BUFFER, BUFFER_EXISTS))
-    takes_time: ClassVar[bool] = True
+    blocked_error: ClassVar[int] = INTERLOCKED[0]
+    run: Run
+    output: Output
 
     def __init__(self, name: str, lab: Lab, channel: Channel) -> None:
-        super().__init__(name, lab, {})
-        self.troubles = channel.troubles
-        self.channel = channel
+        super().__init__(name, lab, channel)
         self.source_function = "VOLT"
         self.waits = False
         voltage, current = VoltageSource(self), CurrentSource(self)
@@ -114,29 +113,8 @@ class Native2450(ScpiInstrument):
         self.declare(Measuring(self))
 
     # -- what the lab asks for ----------------------------------------------------------------
-    def settle(self) -> None:
-        """Bring the run and the cells up to now."""
-        self.run.settle(self.now_s)
-        super().settle()
-
-    def ends_s(self) -> float:
-        """When the trigger model is over (s)."""
-        return self.run.ends_s()
-
-    def wait(self) -> bool:
-        """Let the client wait until the trigger model is over; whether that time ever comes."""
-        end_s = self.ends_s()
-        if math.isfinite(end_s) and end_s > self.now_s:
-            self.spend(max(self.run.bring(end_s) - self.now_s, 0.0))
-        return super().wait()
-
     def triggered(self) -> None:
         """Obey ``*TRG``: an event that nothing waits for."""
-
-    def clear(self) -> None:
-        """Obey a device clear."""
-        super().clear()
-        self.run.stop()
 
     # -- what it says of itself ---------------------------------------------------------------
     def identity(self) -> str:
@@ -152,10 +130,6 @@ class Native2450(ScpiInstrument):
         del detail
         when = BEGAN + timedelta(seconds=at_s)
         return f'{code},"{text};1;{when:%Y/%m/%d %H:%M:%S}.{when.microsecond // 1000:03d}"'
-
-    def next_error(self) -> str:
-        """Take the oldest event out of the log."""
-        return self._next_error()
 
     def reset(self) -> None:
         """Obey ``*RST``."""
@@ -190,14 +164,9 @@ class Native2450(ScpiInstrument):
 
     def switch(self, on: bool) -> None:
         """Switch the output on or off; off ends a trigger model that runs."""
-        if on and self.output.blocked:
-            raise ScpiError(INTERLOCKED[0])
-        if not on:
-            self.run.stop()
-        elif not self.channel.on:
-            self.waits = True
-            self.channel.force(self.level(), self.now_s)
-        self.channel.switch(on, self.now_s, edge=self.falls)
+        goes_on = on and not self.channel.on
+        super().switch(on)
+        self.waits |= goes_on
 
     def choose(self, function: str) -> None:
         """Force the other quantity, with the output off."""
@@ -209,8 +178,9 @@ class Native2450(ScpiInstrument):
 
     def heed_interlock(self) -> None:
         """Switch off if the interlock forbids the output now."""
-        if self.output.blocked and self.channel.on:
-            self.switch(False)
+        was_on = self.channel.on
+        super().heed_interlock()
+        if self.output.blocked and was_on:
             self.error(INTERLOCKED[0])
 
     def refuse_busy(self) -> None:
@@ -258,18 +228,13 @@ class Native2450(ScpiInstrument):
     def entry(self, reading: Reading, place: int, *, first: bool) -> Entry:
         """Make what is stored of a reading."""
         sense, source = self.senses[self.sense.function], self.functions[self.source_function]
-        over = {"VOLT": bool(reading.over_v[place]), "CURR": bool(reading.over_a[place])}
-        seen = {"VOLT": float(reading.voltage_v[place]), "CURR": float(reading.current_a[place])}
-        told = {
-            name: math.copysign(OVERFLOW, value) if over[name] else value
-            for name, value in seen.items()
-        }
-        told["RES"] = resistance(told["VOLT"], told["CURR"])
-        forced = told[source.name] if source.reads_back else float(reading.level[place])
+        values, over = told(reading, place)
+        values["RES"] = resistance(values["VOLT"], values["CURR"])
+        forced = values[source.name] if source.reads_back else float(reading.level[place])
         if sense.name in over:
             ends = reading.range_v if sense.name == "VOLT" else reading.range_a
             self.run.range_changes += sense.auto_range and sense.took(float(ends[place]))
-        value = told[sense.name]
+        value = values[sense.name]
         status = QUESTIONABLE * (abs(value) >= OVERFLOW) | FIRST * first
         status |= FRONT * (self.system.terminals == "FRON")
         source_status = OUTPUT_ON * self.channel.on | FOUR_WIRE * sense.four_wire
@@ -278,14 +243,3 @@ class Native2450(ScpiInstrument):
             float(reading.time_s[place]), sense.name, value, source.name, forced, status,
             source_status,
         )  # fmt: skip
-
-    @property
-    def interlock_open(self) -> bool:
-        """Whether the interlock line is open."""
-        return self._interlock_open
-
-    @interlock_open.setter
-    def interlock_open(self, is_open: bool) -> None:
-        self._interlock_open = is_open
-        if hasattr(self, "run"):
-            self.heed_interlock()

@@ -14,6 +14,7 @@ from hil.simulators.instruments.keithley2450.source import MOST_POINTS, Sweep
 from hil.simulators.instruments.keithley2450.unconfirmed import AUTORANGE_S, OUTPUT_IS_OFF
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.smu.model import Step
+from hil.simulators.instruments.smu.run import BackgroundRun
 
 if TYPE_CHECKING:
     from hil.simulators.instruments.keithley2450.buffers import Buffer
@@ -29,24 +30,15 @@ class Loop(NamedTuple):
     buffer: str | None
 
 
-class Run:
-    """The trigger model.
+class Run(BackgroundRun):
+    """The trigger model; its parts are times through a sweep."""
 
-    Attributes
-    ----------
-    is_on : bool
-        Whether it runs.
-    """
+    _engine: "Native2450"
 
     def __init__(self, engine: "Native2450") -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._model: Sweep | Loop | None = None
-        self.is_on = False
         self._into: Buffer | None = None
-        self._left = 0.0
-        """Times through a sweep that have not begun; inf without end."""
-        self.range_changes = 0
-        """How often autorange has chosen another range in the last measurement."""
 
     def load(self, model: Sweep | Loop | None) -> None:
         """Take another trigger model; -221 while one runs."""
@@ -76,41 +68,14 @@ class Run:
         else:
             self._queue_loop(model)
 
-    def stop(self) -> None:
-        """End it where it is."""
-        if self.is_on:
-            self._engine.channel.abort(self._engine.now_s)
-            self.collect()
-            self._finish()
+    @property
+    def _stops_at_limit(self) -> bool:
+        return isinstance(self._model, Sweep) and self._model.aborts
 
-    def ends_s(self) -> float:
-        """When it is over (s); inf without end, -inf if nothing runs."""
-        if not self.is_on:
-            return -math.inf
-        return math.inf if self._left else self._engine.channel.end_s
+    def _last_s(self) -> float:
+        return -math.inf if self._into is None else self._into.entries[-1].time_s
 
-    def bring(self, until_s: float) -> float:
-        """Bring it up to a time; the time at which it stopped by itself, if that is earlier."""
-        stops = isinstance(self._model, Sweep) and self._model.aborts
-        stopped = self._engine.channel.bring(until_s, stops_at_limit=stops)
-        self.collect()
-        if not stopped or self._into is None:
-            return until_s
-        at_s = self._into.entries[-1].time_s
-        self._finish()
-        return at_s
-
-    def settle(self, now_s: float) -> None:
-        """Bring it up to now, begin what is due, end it if it is over."""
-        if not self.is_on:
-            return
-        self.bring(now_s)
-        self._go_on()
-        if self.ends_s() <= now_s:
-            self._finish()
-
-    def collect(self) -> None:
-        """Store what has been measured."""
+    def _collect(self) -> None:
         engine = self._engine
         reading = engine.channel.taken()
         if self._into is not None:
@@ -130,7 +95,7 @@ class Run:
         engine.channel.queue([first] + [step] * (count - 1), engine.now_s, engine.integration())
         end_s = engine.channel.end_s
         engine.channel.bring(end_s)
-        self.collect()
+        self._collect()
         ranging_s = AUTORANGE_S if self.range_changes else 0.0
         engine.spend(end_s - engine.now_s + ranging_s)
 

@@ -220,7 +220,8 @@ class ScpiInstrument(VirtualInstrument):
                 self.error(-102)
         self._was_full = full
 
-    def _next_error(self) -> str:
+    def next_error(self) -> str:
+        """Take the oldest error out of the queue."""
         found = self.status.errors.take()
         if found is None:
             return self.no_error()
@@ -306,7 +307,7 @@ class ScpiInstrument(VirtualInstrument):
 
     @query(":SYSTem:ERRor[:NEXT]")
     def _scpi_error(self) -> str:
-        return self._next_error()
+        return self.next_error()
 
     @query(":SYSTem:ERRor:COUNt")
     def _scpi_error_count(self) -> str:
@@ -314,7 +315,7 @@ class ScpiInstrument(VirtualInstrument):
 
     @query(":SYSTem:ERRor:ALL")
     def _scpi_all_errors(self) -> str:
-        return ",".join(self._next_error() for _ in range(max(len(self.status.errors), 1)))
+        return ",".join(self.next_error() for _ in range(max(len(self.status.errors), 1)))
 
     @query(":SYSTem:VERSion")
     def _scpi_version(self) -> str:

@@ -5,8 +5,8 @@ A message is a chunk of Lua, a common command such as ``*IDN?``, or belongs to a
 over. Raw sockets take one client at a time. Not modelled: the dead-socket port 5030, TSP-Link and
 ``node[]`` other than the instrument itself, scripts that survive a power cycle, files, the data
 queue, the event log, ``os`` and ``io``, time that Lua itself takes other than a fixed share a
-message and a call, stopping a script that runs (a lab handles one message at a time; a script that
-does not end is ended with -286).
+message and a call, stopping a script half way (what it does to the cells is computed when it
+begins; ``abort`` ends the wait for it, and one that does not end is ended with -286).
 """
 
 import re
@@ -96,6 +96,14 @@ class TspInstrument(VirtualInstrument):
         """Queue an error."""
         self.errors.add(code, message)
         self.status.note(code)
+
+    def interrupt(self, message: bytes) -> bool:
+        """Let ``abort`` end a script that is being waited for."""
+        if message.strip() != b"abort":
+            return False
+        self.busy_until_s = self.lab.now_s()
+        self.engine.output.clear()
+        return True
 
     def connected(self) -> None:
         """Forget half a script of a client that is gone."""

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize.elementwise import find_root
 
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.layers.layer import Layer
@@ -24,6 +23,8 @@ class Series(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def current_a(self, inner: Device, state: State, voltage_v: ArrayLike) -> Floats:
         """Solve V = v + R I(v) for each cell to rounding, where I(v) grows with v."""
+        from scipy.optimize.elementwise import find_root  # half a start if it came with the rest
+
         place, wanted_v = np.broadcast_arrays(np.arange(len(state)), np.asarray(voltage_v, float))
         shape, place, wanted_v = place.shape, place.ravel(), wanted_v.ravel()
 

@@ -64,11 +64,6 @@ def closed(place: Site) -> None:
         place.bench.close()
 
 
-@pytest.fixture(autouse=True)
-def _soon_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hil.drivers.session.exchange.QUIET_S", 0.02)
-
-
 @pytest.fixture(scope="module")
 def resistors_lab() -> Iterator[VirtualLab]:
     """A lab with 2 x 3 resistors of 10 kohm and an ideal board, for a whole module."""

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from hil.bench import Bench
+from hil.drivers.roles import SourceSettings
 from hil.errors import InstrumentError, NotSupported
-from hil.program import Program, hold, pulse, read, staircase, wait
+from hil.program import hold, pulse, read, staircase, wait
 from hil.testing import BenchContract
-from tests.drivers.composed.conftest import RESISTOR_OHM, Site, named, opened
+from tests.drivers.composed.conftest import BENCHES, RESISTOR_OHM, Site, named, opened
 
 A_READ = read(0.1, settle_s=1e-3, aperture_s=1e-3)
 
@@ -25,10 +26,6 @@ class TestContract(BenchContract):
         with site.named.build(1, site.lab, forming=True) as bench:
             yield bench
         site.bench.open()
-
-    def a_pulse(self, bench: Bench) -> Program:
-        level_v = bench.limits.switching.positive_v / 2
-        return pulse(level_v, high_s=1e-6 if is_fast(bench) else 20e-3)
 
 
 def is_fast(bench: Bench) -> bool:
@@ -151,7 +148,8 @@ def test_slow_pulses_need_no_generator(site: Site) -> None:
     if is_fast(site.bench):
         pytest.skip("this bench has a generator")
     begin = len(site.since())
-    site.bench.apply(pulse(-1.0, high_s=20e-3) + wait(1e-3) + A_READ)
+    readings = site.bench.apply(pulse(-1.0, high_s=20e-3) + wait(1e-3) + A_READ)
+    assert readings.current_a[:, 0] == pytest.approx([0.1 / RESISTOR_OHM], rel=2e-3)
     assert stood_s(site.since(begin), -1.0) == pytest.approx(20e-3, rel=0.25)
     with pytest.raises(NotSupported, match="add a pulse generator"):
         site.bench.apply(pulse(-1.0, high_s=1e-6))
@@ -172,16 +170,48 @@ def test_outputs_are_off_and_contacts_open_when_it_is_closed() -> None:
         assert closed == set()
 
 
+def test_a_bench_on_a_line_of_50_hz_has_a_counterpart_on_one() -> None:
+    with opened(named("2600B alone", {"smu.line_hz": "50"})) as site:
+        current_a = site.bench.apply(A_READ).current_a[:, 0]
+    assert current_a == pytest.approx([0.1 / RESISTOR_OHM], rel=2e-3)
+
+
 @pytest.mark.parametrize("box", ["smu", "generator", "switch"])
-def test_a_box_that_vanishes_leaves_the_others_off(box: str) -> None:
+def test_a_connection_that_is_cut_leaves_everything_off(box: str) -> None:
     with opened(named("2450, 81160A, 707B")) as site:
         program = pulse(1.0, high_s=1e-6) + A_READ
         site.bench.apply(program)
         site.lab.ask(f"fault disconnect {box}")
         with pytest.raises(InstrumentError):
             site.bench.apply(pulse(-1.0, high_s=1e-6) + A_READ + hold(0.15, 20e-3))
-        on = {e["source"]: e["on"] for e in site.since() if e["kind"] == "output"}
-        others = {"smu": "smu", "generator": "generator.1"}
-        for name, port in others.items():
-            if name != box:
-                assert not on[port]
+        states: dict[str, bool] = {}
+        for event in site.since():
+            if event["kind"] in ("output", "contact"):
+                states[event["source"]] = event["on" if event["kind"] == "output" else "closed"]
+        assert len(states) == 5
+        assert not any(states.values())
+
+
+@pytest.mark.parametrize("what", list(BENCHES)[:3])
+def test_the_guard_opens_contacts_when_the_sources_are_off(what: str) -> None:
+    *sources, switch = named(what).file.build("lab", 1).safe_messages()
+    off_s = max(source.pause_s * (len(source.messages) - 1) for source in sources)
+    assert 2 * off_s <= switch.pause_s * (len(switch.messages) - 1) <= 0.5
+
+
+@pytest.mark.parametrize(("box", "missing"), [("generator", "smu"), ("smu", "generator")])
+def test_what_others_left_on_goes_off_where_a_box_is_missing(
+    switched: Site, box: str, missing: str
+) -> None:
+    switched.bench.close()
+    file: Any = switched.named.file
+    left = getattr(file, box).connect(switched.lab.addresses[box], switched.lab.clock())
+    if box == "smu":
+        left.prepare(SourceSettings(0.5, 100e-6, 100e-6, 1e-3))
+    left.output(on=True)
+    left.close()
+    switched.lab.ask(f"fault disconnect {missing}")
+    with pytest.raises(InstrumentError):
+        switched.bench.open()
+    assert [e["on"] for e in switched.since() if e["kind"] == "output"][-1] is False
+    switched.bench.open()

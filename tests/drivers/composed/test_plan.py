@@ -19,6 +19,7 @@ SMU = SourceMeterReach(
 PULSER = PulserReach(
     most_v=10.0, least_v=0.1, output_ohm=50.0, least_high_s=10e-9, least_edge_s=2e-9,
     most_edge_s=1e-3, most_pulses=1_000_000, time_step_s=1e-9,
+    least_period_s=50e-9, edge_room=0.64,
 )  # fmt: skip
 BOTH = Boxes(SMU, PULSER, 80e-3)
 ALONE = Boxes(SMU, None, 0.0)
@@ -53,6 +54,15 @@ def test_a_read_that_is_repeated_or_zeroed_keeps_every_look() -> None:
     assert levels.tolist() == program.timeline.source_v[:, 0].tolist()
 
 
+def test_a_read_of_many_apertures_stays_at_its_level_and_settles_before_each() -> None:
+    program = read(0.1, settle_s=5e-3, aperture_s=1e-3, count=4)
+    (sweep,) = parts_of(program)
+    assert isinstance(sweep, Sweep)
+    assert sweep.stairs.levels_v.tolist() == [0.1] * 4
+    assert sweep.stairs.delay_s == pytest.approx(5e-3, rel=1e-3)
+    assert any("settles before each" in note for note in planned(program, 1e-4, BOTH).notes)
+
+
 def test_a_staircase_through_zero_is_one_sweep() -> None:
     program = staircase([0.2, 0.0, -0.2], dwell_s=5e-3, aperture_s=1e-3)
     (sweep,) = parts_of(program)
@@ -82,6 +92,8 @@ def test_no_look_and_no_pulse_is_lost(levels: list[float], repeats: int) -> None
         (pulse(0.01, high_s=1e-6), "not of 0.01 V"),
         (pulse(1.0, high_s=5e-9), "shortest flat top"),
         (pulse(1.0, high_s=1e-6, edge_s=1e-9), "edges last"),
+        (pulse(1.0, high_s=1e-6) * 2, "add a wait"),
+        (pulse(1.0, high_s=10e-9, edge_s=5e-9) * 2, "every 20 ns"),
         (hold(0.5, 2e-3), "of its own to each step"),
         (staircase([0.1] * 3000, dwell_s=5e-3, aperture_s=1e-3), "2500 levels"),
         (staircase([30.0], dwell_s=5e-3, aperture_s=1e-3), "reaches 21 V"),

@@ -11,19 +11,16 @@ from hil.testing.source_meter_contract import SourceMeterContract
 from hil.virtual import VirtualLab
 from tests.drivers.meter_lab import NAME, Made, contracted
 
-MADE = Made(keithley2400.connected, "keithley2450", {"language": "SCPI2400"})
-
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[VirtualLab]:
-    with VirtualLab.start(MADE.plan()) as lab:
-        yield lab
+def made() -> Made:
+    return Made(keithley2400.connected, "keithley2450", {"language": "SCPI2400"})
 
 
 class TestContract(SourceMeterContract):
     @pytest.fixture
-    def source_meter(self, lab: VirtualLab) -> Iterator[Any]:
-        yield from contracted(MADE, lab, None)
+    def source_meter(self, made: Made, lab: VirtualLab) -> Iterator[Any]:
+        yield from contracted(made, lab, None)
 
 
 def test_the_driver_of_a_2450_says_that_this_one_speaks_another_language(lab: VirtualLab) -> None:

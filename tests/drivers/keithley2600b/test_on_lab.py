@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from hil.clock import Clock
 from hil.drivers.keithley2600b import connected, runs
 from hil.errors import ConfigError, InstrumentError
 from tests.drivers.keithley2600b.conftest import RESISTANCE_OHM, SETTINGS, Site
+from tests.drivers.mishaps import Interrupting
 
 EDGE_S = 30e-6
 """What the virtual one takes to a new level."""
@@ -132,20 +132,6 @@ def test_settings_may_change_while_the_output_is_on(site: Site) -> None:
         assert smu.sweep(np.array([0.01]), 0.0).current_a == pytest.approx([1e-6], rel=1e-2)
 
 
-class Interrupting(Clock):
-    """The clock of the lab, at which somebody presses Ctrl-C."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def now_s(self) -> float:
-        return self._clock.now_s()
-
-    def sleep(self, duration_s: float) -> None:
-        self._clock.sleep(duration_s / 2)
-        raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("pulses", [False, True], ids=["sweep", "pulses"])
 def test_ctrl_c_in_the_middle_switches_off_at_once(site: Site, pulses: bool) -> None:
     smu = site.ready()
@@ -182,3 +168,9 @@ def test_the_guard_switches_off_a_sweep_that_is_under_way(site: Site, half: byte
     assert not site.is_on()
     assert site.last_v() == 0
     assert played(site)[0].max() < site.clock.now_s() - 0.9
+
+
+def test_a_time_between_two_ticks_of_a_timer_is_rounded(site: Site) -> None:
+    smu = site.ready(SETTINGS._replace(aperture_s=0.1e-3))
+    (current_a,) = smu.pulses(np.array([0.4]), 0.2500004321e-3, 1e-3).current_a
+    assert current_a == pytest.approx(0.4 / RESISTANCE_OHM, rel=1e-3)

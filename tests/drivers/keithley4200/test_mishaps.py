@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hil.clock import Clock
 from hil.drivers.keithley4200.instrument import Keithley4200A
 from hil.errors import InstrumentError
 from hil.program import Program, pulse, read, staircase, wait
 from tests.drivers.keithley4200.conftest import Site
+from tests.drivers.mishaps import Interrupting
 
 PATIENCE_S = 0.2
 POINT = pulse(0.5, high_s=500e-9) + wait(100e-6) + read(0.1)
@@ -90,20 +90,6 @@ def test_a_lost_connection_is_said_and_a_new_one_measures(
     resistor.bench.open()
     impatient(resistor)
     measured(resistor, program)
-
-
-class Interrupting(Clock):
-    """The clock of the lab, at which somebody presses Ctrl-C."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def now_s(self) -> float:
-        return self._clock.now_s()
-
-    def sleep(self, duration_s: float) -> None:
-        self._clock.sleep(duration_s / 2)
-        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("program", [pulse(0.5, high_s=0.1), SWEEP], ids=["pulse", "sweep"])

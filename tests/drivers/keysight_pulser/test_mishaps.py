@@ -1,14 +1,13 @@
 """What goes wrong with a generator ends with its output off, and is said."""
 
-import socket
 from collections.abc import Callable
 
 import pytest
 
-from hil.clock import Clock
 from hil.drivers.roles import Train
 from hil.errors import InstrumentError
 from tests.drivers.generator_lab import NAME, Site
+from tests.drivers.mishaps import Interrupting, guard
 
 At = Callable[[str], Site]
 
@@ -59,21 +58,26 @@ def again_and_again(place: Site) -> None:
 
 @BOTH
 @pytest.mark.parametrize("skip", [0, 4, 7])
-def test_a_lost_connection_is_said_and_a_new_one_plays(at: At, name: str, skip: int) -> None:
+def test_a_lost_connection_is_said_and_its_output_is_off(at: At, name: str, skip: int) -> None:
     place = at(name)
     played(place, TRAIN)
     place.fault(f"disconnect skip={skip}")
-    with pytest.raises(InstrumentError, match="lost") as caught:
+    with pytest.raises(InstrumentError, match="lost"):
         again_and_again(place)
-    assert "could not be switched off" in str(caught.value.__notes__)
-    with pytest.raises(InstrumentError, match="could not be switched off from here"):
-        place.pulser.make_safe()
-    place.pulser.close()
-    place.pulser = place.connected()
-    place.pulser.make_safe()
     assert not place.is_on()
     played(place, TRAIN)
     assert place.is_on()
+
+
+@BOTH
+def test_a_connection_that_stays_lost_is_said(at: At, name: str) -> None:
+    place = at(name)
+    played(place, TRAIN)
+    place.fault("half-open seconds=1")
+    place.fault("disconnect")
+    with pytest.raises(InstrumentError, match="lost") as caught:
+        again_and_again(place)
+    assert "could not be switched off from here" in str(caught.value.__notes__)
 
 
 @BOTH
@@ -103,20 +107,6 @@ def test_a_full_error_queue_is_said(at: At, name: str) -> None:
     assert place.is_on()
 
 
-class Interrupting(Clock):
-    """The clock of the lab, at which somebody presses Ctrl-C."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def now_s(self) -> float:
-        return self._clock.now_s()
-
-    def sleep(self, duration_s: float) -> None:
-        self._clock.sleep(duration_s / 2)
-        raise KeyboardInterrupt
-
-
 @BOTH
 def test_ctrl_c_in_the_middle_of_a_train_ends_it(at: At, name: str) -> None:
     place = at(name)
@@ -131,22 +121,6 @@ def test_ctrl_c_in_the_middle_of_a_train_ends_it(at: At, name: str) -> None:
     assert 499 <= len(place.pulses()) <= 501
 
 
-def guard(place: Site, before: bytes) -> None:
-    """Send what the guard would send, from a connection of its own."""
-    safe = place.pulser.safe_messages()
-    place.pulser.close()
-    _, host, port, _ = safe.address.split("::")
-    with socket.create_connection((host, int(port)), 5) as line:
-        line.settimeout(5)
-        line.sendall(before)
-        for message in safe.messages:
-            line.sendall(message)
-        line.sendall(b"*IDN?\n")
-        received = b""
-        while not received.endswith(b"\n"):
-            received += line.recv(4096)
-
-
 @BOTH
 @pytest.mark.parametrize("half", [b"", b":OUTP1 ", b":VOLT1:HIGH 5;:OU"])
 def test_the_guard_ends_a_train_and_switches_off(at: At, name: str, half: bytes) -> None:
@@ -157,7 +131,9 @@ def test_the_guard_ends_a_train_and_switches_off(at: At, name: str, half: bytes)
     place.pulser.tell("*TRG")
     place.clock.sleep(0.1)
     assert place.is_on()
-    guard(place, half)
+    safe = place.pulser.safe_messages()
+    place.pulser.close()
+    guard(safe, half)
     assert not place.is_on()
     place.clock.sleep(1.0)
     assert len(place.pulses()) in (100, 101)

@@ -9,8 +9,8 @@ import pytest
 from hil.drivers import relay_box
 from hil.drivers.session.connect import open_resource
 from hil.virtual import VirtualLab
-from tests.drivers.relay_box.conftest import PATHS
-from tests.drivers.relay_box.watched import NAME, Watched, plan
+from tests.drivers.relay_box.conftest import MADE, PATHS
+from tests.drivers.switch_lab import NAME, Watched
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo terminals")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo t
 @pytest.fixture
 def lab() -> Iterator[VirtualLab]:
     """A lab whose relay box is behind a pseudo terminal."""
-    wired = plan("relaybox", "3", "common")
+    wired = MADE.plan()
     serial = msgspec.structs.replace(wired.instruments[NAME], transport="pty")
     with VirtualLab.start(msgspec.structs.replace(wired, instruments={NAME: serial})) as running:
         yield running
@@ -27,7 +27,8 @@ def lab() -> Iterator[VirtualLab]:
 def at(lab: VirtualLab) -> relay_box.RelayBox:
     address = lab.addresses[NAME]
     assert address.startswith("ASRL")
-    return relay_box.connected(address, paths=PATHS, clock=lab.clock(), switching_s=5e-3)
+    switch: relay_box.RelayBox = MADE.connected(address, lab.clock())
+    return switch
 
 
 def test_a_box_that_sleeps_when_its_line_is_opened_is_waited_for(

@@ -63,7 +63,8 @@ class Instrument:
                 return
             self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.client, contextlib.suppress(OSError):
-                self._talk(self.client)
+                if not self._stop.is_set():  # else nobody hangs up any more
+                    self._talk(self.client)
 
     def _talk(self, client):
         held = b""

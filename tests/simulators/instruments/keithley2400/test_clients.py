@@ -1,34 +1,28 @@
 """The virtual 2400 with other people's drivers, unmodified, over a socket."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from pymeasure.instruments.keithley import Keithley2400
 
-from tests.simulators.instruments.echo import Running
 from tests.simulators.instruments.smu.clients import (
     OHM,
+    Place,
+    at,
     levels_v,
     outputs,
     pymeasure_driver,
     qcodes_driver,
-    served,
     written,
 )
-
-Place = tuple[Running, Any]
 
 
 class TestPymeasure:
     @pytest.fixture
     def place(self) -> Iterator[Place]:
-        with (
-            served("keithley2400") as (lab, address),
-            pymeasure_driver(Keithley2400, address) as driver,
-        ):
-            yield lab, driver
+        with at("keithley2400", pymeasure_driver, Keithley2400) as place:
+            yield place
 
     def test_a_resistor_is_measured(self, place: Place) -> None:
         lab, smu = place
@@ -88,11 +82,8 @@ class TestQcodes:
         pytest.importorskip("qcodes")
         from qcodes.instrument_drivers.Keithley import Keithley2400 as Driver
 
-        with (
-            served("keithley2400") as (lab, address),
-            qcodes_driver(Driver, address) as driver,
-        ):
-            yield lab, driver
+        with at("keithley2400", qcodes_driver, Driver) as place:
+            yield place
 
     def test_a_resistor_is_measured(self, place: Place) -> None:
         lab, smu = place

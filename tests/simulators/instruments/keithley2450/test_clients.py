@@ -1,15 +1,15 @@
 """The virtual 2450 with other people's drivers, unmodified, over a socket."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from pymeasure.instruments.keithley import Keithley2400, Keithley2450
 
-from tests.simulators.instruments.echo import Running
 from tests.simulators.instruments.smu.clients import (
     OHM,
+    Place,
+    at,
     levels_v,
     outputs,
     pymeasure_driver,
@@ -18,17 +18,12 @@ from tests.simulators.instruments.smu.clients import (
     written,
 )
 
-Place = tuple[Running, Any]
-
 
 class TestPymeasure:
     @pytest.fixture
     def place(self) -> Iterator[Place]:
-        with (
-            served("keithley2450") as (lab, address),
-            pymeasure_driver(Keithley2450, address) as driver,
-        ):
-            yield lab, driver
+        with at("keithley2450", pymeasure_driver, Keithley2450) as place:
+            yield place
 
     def test_a_resistor_is_measured(self, place: Place) -> None:
         lab, smu = place
@@ -66,11 +61,8 @@ class TestQcodes:
         pytest.importorskip("qcodes")
         from qcodes.instrument_drivers.Keithley import Keithley2450 as Driver
 
-        with (
-            served("keithley2450") as (lab, address),
-            qcodes_driver(Driver, address) as driver,
-        ):
-            yield lab, driver
+        with at("keithley2450", qcodes_driver, Driver) as place:
+            yield place
 
     def test_a_resistor_is_measured(self, place: Place) -> None:
         lab, smu = place

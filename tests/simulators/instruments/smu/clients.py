@@ -1,13 +1,15 @@
 """Other people's drivers at a source meter in a lab that is served in this process."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from hil.virtual import InstrumentPlan, LabPlan
 from tests.simulators.instruments.echo import Running, running
 
 OHM = 1e4
+Place = tuple[Running, Any]
+"""A lab, and somebody else's driver at its instrument."""
 NEWLINES = {"read_termination": "\n", "write_termination": "\n"}
 
 
@@ -20,6 +22,15 @@ def served(kind: str, **options: Any) -> Iterator[tuple[Running, str]]:
     )  # fmt: skip
     with running(plan) as lab:
         yield lab, lab.server.addresses["smu"]
+
+
+@contextmanager
+def at(
+    kind: str, connect: Callable[[Any, str], AbstractContextManager[Any]], driver: Any
+) -> Iterator[Place]:
+    """Serve an instrument and connect a driver to it, by one of the two below."""
+    with served(kind) as (lab, address), connect(driver, address) as made:
+        yield lab, made
 
 
 @contextmanager

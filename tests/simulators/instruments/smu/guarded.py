@@ -41,6 +41,13 @@ class Guarded(Bare):
             assert volts <= max(before[0], after[0]) * SOME, (message, volts, before, after)
             assert amperes <= max(before[1], after[1]) * SOME, (message, amperes, before, after)
 
+    def try_all(self, messages: list[str]) -> None:
+        """Send messages and reset; nothing is on afterwards."""
+        for message in (*messages, "*RST"):
+            self.try_out(message)
+        assert self.ask("OUTP?") == "0"
+        assert self.last_v_if_any() == 0.0
+
     def _look(self, signal: Signal, limit_a: float) -> None:
         """Take the most that a signal does to the resistor."""
         amperes = min(float(np.abs(played_v(signal)).max()) / OHM, limit_a)

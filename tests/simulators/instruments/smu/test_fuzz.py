@@ -89,11 +89,7 @@ def limits_of_2450(smu: Keithley2450) -> tuple[float, float]:
 def test_a_2400_keeps_its_limits(commands: list[str]) -> None:
     guarded = Guarded(Keithley2400, limits_of_2400)
     guarded.tell(":SOUR:DEL 0;:SYST:AZER OFF;:SENS:CURR:NPLC 0.1")
-    for command in commands:
-        guarded.try_out(command)
-    guarded.try_out("*RST")
-    assert guarded.ask("OUTP?") == "0"
-    assert guarded.last_v_if_any() == 0.0
+    guarded.try_all(commands)
 
 
 @example(THROUGH_ZERO)
@@ -102,11 +98,7 @@ def test_a_2400_keeps_its_limits(commands: list[str]) -> None:
 def test_a_2450_keeps_its_limits(commands: list[str]) -> None:
     guarded = Guarded(Keithley2450, limits_of_2450)
     guarded.tell(":SENS:CURR:AZER OFF;:SENS:CURR:NPLC 0.1")
-    for command in commands:
-        guarded.try_out(command)
-    guarded.try_out("*RST")
-    assert guarded.ask("OUTP?") == "0"
-    assert guarded.last_v_if_any() == 0.0
+    guarded.try_all(commands)
 
 
 @pytest.mark.parametrize("kind", [Keithley2400, Keithley2450])
