@@ -74,8 +74,9 @@ class Keithley707B(TspInstrument, PathSwitch):
 
     def open_all(self) -> None:
         """Open every contact of every slot; read back."""
+        begin_s = self._clock.now_s()
         self.tell(_OPEN_ALL)
-        self._clock.sleep(self.switching_s)
+        self._wait_since(begin_s)
         self._confirm_closed(frozenset())
 
     def closed(self) -> tuple[str, ...]:
@@ -110,8 +111,9 @@ class Keithley707B(TspInstrument, PathSwitch):
 
     def _close_only(self, path: str) -> None:
         wanted = self._crosspoints[path]
+        begin_s = self._clock.now_s()
         self.tell(f'channel.exclusiveclose("{",".join(sorted(wanted))}")')
-        self._clock.sleep(self.switching_s)
+        self._wait_since(begin_s)
         self._confirm_closed(wanted)
 
     def _closed_now(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 
+from hil.clock import Clock
 from hil.decode import unknown
 from hil.drivers.roles import Switch
 from hil.drivers.safety import safe_if_it_fails
@@ -11,6 +12,14 @@ from hil.errors import ConfigError
 
 class PathSwitch(SessionInstrument, Switch):
     """A switch on a session."""
+
+    _clock: Clock
+
+    def _wait_since(self, begin_s: float) -> None:
+        """Let a contact have its time, counted from when it was told to move."""
+        left_s = self.switching_s - (self._clock.now_s() - begin_s)
+        if left_s > 0:
+            self._clock.sleep(left_s)
 
     @abstractmethod
     def _close_only(self, path: str) -> None:

@@ -132,8 +132,9 @@ class RelayBox(PathSwitch):
 
     def _move(self, number: int) -> None:
         """Go to a position and make sure of it, when it says so and once it had time to."""
+        begin_s = self._clock.now_s()
         told = self.get(str(number), _read_position)
-        self._clock.sleep(self.switching_s)
+        self._wait_since(begin_s)
         now = self.get("?", _read_position)
         if not told == now == number:
             raise InstrumentError(

@@ -11,7 +11,7 @@ from hil.clock import Clock, RealClock
 from hil.drivers.bench_file import InstrumentBenchFile, Wired
 from hil.drivers.composed.boxes import PulserBox, SourceMeterBox, SwitchBox
 from hil.drivers.safety import failures_of, safe_if_it_fails
-from hil.errors import ConfigError
+from hil.errors import ConfigError, HilError
 from hil.units import quantity
 from hil.virtual import InstrumentPlan
 
@@ -105,7 +105,10 @@ class ComposedFile(InstrumentBenchFile, kw_only=True, forbid_unknown_fields=True
         with ExitStack() as stack:
 
             def connect(name: str) -> None:
-                found[name] = self._boxes[name].connect(addresses[name], clock)
+                try:
+                    found[name] = self._boxes[name].connect(addresses[name], clock)
+                except HilError as error:
+                    raise type(error)(f"[{name}] at {addresses[name]}: {error}") from error
                 stack.callback(found[name].close)
 
             def make_safe() -> None:

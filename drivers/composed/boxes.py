@@ -4,6 +4,7 @@ Each driver's module has `connected`, `safe_messages`, `STAYS_ON`, and what it c
 `REACH`); a switch's has `wires`, which says what leads where in a virtual lab.
 """
 
+import re
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +17,8 @@ from hil.errors import ConfigError
 from hil.guard import SafeMessages
 from hil.units import quantity
 
+_address = re.compile(r"[A-Z]+\d*.*::.*(INSTR|SOCKET)", re.IGNORECASE).fullmatch
+
 
 class Box(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One box of a bench."""
@@ -27,6 +30,13 @@ class Box(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     type: str
     address: Annotated[str, Meta(description="VISA address")]
+
+    def __post_init__(self) -> None:
+        if _address(self.address) is None:
+            raise ConfigError(
+                f"address is {self.address!r}; write a VISA address, such as "
+                "TCPIP::192.168.0.11::5025::SOCKET or ASRL/dev/ttyUSB0::INSTR"
+            )
 
     @property
     def driver(self) -> Any:
@@ -141,8 +151,9 @@ class SwitchBox(Box, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settle_s: Annotated[float, quantity("s", "settling before and after a contact", ge=0)] = 1e-3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(set(self.paths.values())) < len(self.paths):
-            raise ConfigError(f"switch: one contact cannot lead to two places: {self.paths}")
+            raise ConfigError(f"one contact cannot lead to two places: {self.paths}")
 
     @property
     def paths(self) -> dict[str, str | int]:

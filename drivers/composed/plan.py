@@ -299,11 +299,15 @@ def _slow(
 
 
 def _ways(parts: list[Part], boxes: Boxes) -> int:
-    """Count how often the cell is led to another box, at most."""
+    """Count how often the cell is led over ground: to another box, or while pulses change."""
     if boxes.pulser is None:
         return 0
-    kinds = [isinstance(part, Train) for part in parts if not isinstance(part, float)]
-    return sum(1 for place, kind in enumerate(kinds) if place == 0 or kind != kinds[place - 1])
+    ends = [part if isinstance(part, Train) else None for part in parts if _is_played(part)]
+    return sum(1 for place, end in enumerate(ends) if place == 0 or end != ends[place - 1])
+
+
+def _is_played(part: Part) -> bool:
+    return not isinstance(part, float)
 
 
 def _lasting_s(step: Step, boxes: Boxes) -> float:
