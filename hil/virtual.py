@@ -28,7 +28,7 @@ import sys
 sys.path[:] = sys.argv[1:]
 import hil
 del sys.path[0]
-from hil.simulators.instruments.lab_process import main
+from hil.simulators.instruments.lab.process import main
 sys.exit(main())
 """
 

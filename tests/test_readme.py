@@ -12,7 +12,7 @@ import pytest
 
 from hil.config import find_bench, shipped_benches
 from hil.protocol import RunView
-from hil.simulators.instruments.lab_file import read_lab_file
+from hil.simulators.instruments.lab.file import read_lab_file
 from tests.conftest import Told
 
 ROOT = Path(__file__).parent.parent

@@ -21,8 +21,8 @@ from hil.units import parse_quantity
 from hil.virtual import InstrumentPlan, LabPlan
 
 if TYPE_CHECKING:
-    from hil.simulators.instruments.journal import Journal
-    from hil.simulators.instruments.lab_process import LabServer
+    from hil.simulators.instruments.lab.process import LabServer
+    from hil.simulators.instruments.wire.journal import Journal
 
 _OPEN_OHM = 1e15
 _DUT = "resistor:10kohm"
@@ -61,8 +61,8 @@ def serve(
     seed: int | None,
 ) -> None:
     """Serve virtual instruments, of a lab or bench FILE or one of a TYPE, until Ctrl-C."""
-    from hil.simulators.instruments.journal import Journal
-    from hil.simulators.instruments.lab_process import LabServer
+    from hil.simulators.instruments.lab.process import LabServer
+    from hil.simulators.instruments.wire.journal import Journal
 
     if (file is None) == (type_ is None):
         raise click.UsageError("name a lab or bench file, or an instrument with --instrument")
@@ -91,7 +91,7 @@ def serve(
 
 def _from_file(file: str, seed: int | None) -> tuple[LabPlan, str]:
     """Plan the lab of a lab file or of a bench file, and say what its device is."""
-    from hil.simulators.instruments.lab_file import KIND, read_lab_file
+    from hil.simulators.instruments.lab.file import KIND, read_lab_file
 
     path = Path(file)
     data = read_toml(path) if path.suffix == ".toml" and file not in shipped_benches() else {}

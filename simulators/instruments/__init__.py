@@ -1,7 +1,7 @@
 """Virtual instruments: they answer like the real ones and have a simulated cell on their wires.
 
 All instruments of a bench are wired to the same cells, on one clock, in one lab (`lab`), which is
-a process of its own (`lab_process`) that serves each of them over a socket, HiSLIP or a pseudo
+a process of its own (`lab.process`) that serves each of them over a socket, HiSLIP or a pseudo
 terminal (`wire`).
 """
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from hil.simulators.instruments.lab import Lab
+    from hil.simulators.instruments.lab.lab import Lab
 
 
 class VirtualInstrument(ABC):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from hil.simulators.instruments.arcone import unconfirmed
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.signal import Signal
 
 LINES = 32
 """Words and bits of the board."""

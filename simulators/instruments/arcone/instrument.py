@@ -48,7 +48,7 @@ from hil.errors import ConfigError
 from hil.simulators.instruments.arcone import jobs, seeker, unconfirmed
 from hil.simulators.instruments.arcone.board import LINES, Board, Place
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 
 Steps = Generator[bytes, float, bytes]
 """A job: it gives what is to be sent and takes the next token; what it returns is sent last."""

@@ -29,7 +29,7 @@ from hil.simulators.instruments.keithley2400.unconfirmed import (
     AT_ONCE,
     SETTING_FORM,
 )
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.scpi.message import Unit
 from hil.simulators.instruments.scpi.status import OPERATION, QUESTIONABLE

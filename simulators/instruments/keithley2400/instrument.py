@@ -18,7 +18,7 @@ from hil.decode import decode
 from hil.simulators.instruments.instrument import VirtualInstrument
 from hil.simulators.instruments.keithley2400.engine import Sourcemeter2400
 from hil.simulators.instruments.keithley2400.model import MODEL_2400
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.smu.channel import COMPLIANCE, OUTPUT_STUCK, OVER_RANGE, Channel
 
 

@@ -21,7 +21,7 @@ from hil.simulators.instruments.instrument import VirtualInstrument
 from hil.simulators.instruments.keithley2400.engine import Sourcemeter2400
 from hil.simulators.instruments.keithley2450.model import CHANNEL, MODEL_2450
 from hil.simulators.instruments.keithley2450.native import Native2450
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.declare import command, query
 from hil.simulators.instruments.scpi.instrument import ScpiInstrument
 from hil.simulators.instruments.scpi.values import Choice

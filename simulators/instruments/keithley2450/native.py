@@ -43,7 +43,7 @@ from hil.simulators.instruments.keithley2450.unconfirmed import (
     QUESTIONABLE,
     SETTING_FORM,
 )
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.scpi.values import Spelling
 from hil.simulators.instruments.smu.channel import Channel

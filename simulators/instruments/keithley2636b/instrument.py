@@ -23,7 +23,7 @@ from hil.simulators.instruments.keithley2636b.objects import SmuObject
 from hil.simulators.instruments.keithley2636b.smu import OFF, Smu
 from hil.simulators.instruments.keithley2636b.status import add_status
 from hil.simulators.instruments.keithley2636b.triggers import Triggers
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.smu.channel import COMPLIANCE, OUTPUT_STUCK, OVER_RANGE, Channel
 from hil.simulators.instruments.tsp.instrument import QUEUE_FULL, TspInstrument
 from hil.simulators.instruments.tsp.objects import Object, choice, text

@@ -21,7 +21,7 @@ from hil.simulators.instruments.keithley4200.unconfirmed import (
     RPM_SETTLING_S,
     load_factor,
 )
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 
 Columns = tuple[tuple[str, ...], list[list[float]]]
 """Names of the columns of a buffer, and the columns."""

@@ -29,7 +29,7 @@ from hil.simulators.instruments.keithley4200.setup import PAGE_OF
 from hil.simulators.instruments.keithley4200.smu import Smu
 from hil.simulators.instruments.keithley4200.sweep import SystemMode
 from hil.simulators.instruments.kxci import Command, Refused, expect, switch
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 
 DATA_READY, SYNTAX_ERROR, BUSY, SERVICE_REQUEST = 1, 2, 16, 64
 """Bits of the serial poll byte (manual, `SP`)."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from hil.simulators.instruments.keithley4200.smu import Integration, Smu
 from hil.simulators.instruments.kxci import Refused, engineering, expect, integer, number
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 
 _LEVELS_V = {0: 210.0, 1: 21.0, 2: 210.0, 3: 210.0, 4: 0.21, 5: 2.1}
 """Largest voltage by the range number of `DV` (V)."""

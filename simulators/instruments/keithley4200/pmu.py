@@ -23,7 +23,7 @@ from hil.simulators.instruments.keithley4200.track import Track
 from hil.simulators.instruments.keithley4200.unconfirmed import TOO_MANY_POINTS
 from hil.simulators.instruments.keithley4200.waveform import INSTANT_S, MOST_POINTS
 from hil.simulators.instruments.kxci import Refused, expect, integer, number, switch, told
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 
 MOST_POINTS_A_GET = 2048
 

@@ -9,7 +9,7 @@ import numpy as np
 from hil.simulators.instruments.keithley4200.track import Track
 from hil.simulators.instruments.keithley4200.unconfirmed import PMU_EDGE_S, RPM_NOISE_A
 from hil.simulators.instruments.keithley4200.waveform import Flags, Integers
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.models.drive import Floats
 from hil.simulators.readout import Readout
 

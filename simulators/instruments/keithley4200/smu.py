@@ -18,8 +18,8 @@ from hil.simulators.instruments.keithley4200.unconfirmed import (
 )
 from hil.simulators.instruments.keithley4200.waveform import INSTANT_S, Flags, Integers
 from hil.simulators.instruments.kxci import Refused
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.signal import Signal
 from hil.simulators.instruments.smu.model import Level, held
 from hil.simulators.models.drive import Floats, Terminal
 from hil.simulators.readout import Readout

@@ -16,7 +16,7 @@ from hil.simulators.instruments.keithley4200.waveform import (
     Integers,
     edge,
 )
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.signal import Signal
 from hil.simulators.models.drive import Floats
 
 

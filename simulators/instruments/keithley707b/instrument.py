@@ -17,7 +17,7 @@ from msgspec import Meta
 from hil.decode import decode
 from hil.simulators.instruments.keithley707b import unconfirmed
 from hil.simulators.instruments.keithley707b.channels import ROWS, Crosspoint, Names
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.tsp.base import status_object
 from hil.simulators.instruments.tsp.instrument import QUEUE_FULL, TspInstrument
 from hil.simulators.instruments.tsp.objects import Object, choice, whole

@@ -20,7 +20,7 @@ from hil.simulators.instruments.keysight_pulse.channel import Channel
 from hil.simulators.instruments.keysight_pulse.generator import CHANNELS, Generator
 from hil.simulators.instruments.keysight_pulse.model import Model
 from hil.simulators.instruments.keysight_pulse.output import Output
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.declare import Rest, Setting, command, query
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.scpi.message import Argument

@@ -19,7 +19,7 @@ from hil.simulators.instruments.keysight_pulse.channel import MOST_CYCLES, Chann
 from hil.simulators.instruments.keysight_pulse.generator import Generator
 from hil.simulators.instruments.keysight_pulse.model import Model
 from hil.simulators.instruments.keysight_pulse.output import Output
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.declare import (
     Derived,
     Maybe,

@@ -8,7 +8,7 @@ from hil.decode import decode
 from hil.simulators.instruments.keysight_pulse import unconfirmed
 from hil.simulators.instruments.keysight_pulse.channel import Channel
 from hil.simulators.instruments.keysight_pulse.output import Output
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.scpi.instrument import ScpiInstrument
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from hil.simulators.instruments.keysight_pulse.model import SOURCE_OHM
 from hil.simulators.instruments.keysight_pulse.shape import Shape
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.signal import Signal
-from hil.simulators.instruments.source import Source
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.signal import Signal
+from hil.simulators.instruments.lab.source import Source
 
 _FOR_EVER_S = 1e9
 """What repeats without end is made as long as this (s)."""

@@ -37,7 +37,7 @@ from msgspec import Meta
 
 from hil.decode import decode
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.units import quantity
 
 SERIAL, VERSION = "0001", "1.0"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.declare import Setting, command, plant, query, settings_of
 from hil.simulators.instruments.scpi.errors import TEXTS, ScpiError
 from hil.simulators.instruments.scpi.message import Argument, Unit, cut, units

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.simulators.instruments.lab import INSTANT_S, Lab
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.lab import INSTANT_S, Lab
+from hil.simulators.instruments.lab.signal import Signal
+from hil.simulators.instruments.lab.source import Source
 from hil.simulators.instruments.smu.meter import Meter, calibrated
 from hil.simulators.instruments.smu.model import (
     ChannelModel,
@@ -23,7 +24,6 @@ from hil.simulators.instruments.smu.model import (
     Reading,
     Step,
 )
-from hil.simulators.instruments.source import Source
 from hil.simulators.models.drive import Terminal
 
 OUTPUT_STUCK, COMPLIANCE, OVER_RANGE = "output-stuck", "compliance", "over-range"

@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from typing import ClassVar, Protocol
 
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.errors import ScpiError
 from hil.simulators.instruments.scpi.instrument import ScpiInstrument
 from hil.simulators.instruments.smu.channel import Channel

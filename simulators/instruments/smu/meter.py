@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.simulators.instruments.lab import Noise
+from hil.simulators.instruments.lab.lab import Noise
 from hil.simulators.instruments.smu.model import (
     Accuracy,
     ChannelModel,

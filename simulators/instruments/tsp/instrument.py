@@ -14,7 +14,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.tsp import unconfirmed
 from hil.simulators.instruments.tsp.base import add_base
 from hil.simulators.instruments.tsp.engine import Engine, Fault

@@ -14,10 +14,10 @@ import pytest
 
 from hil.config import BenchFile
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.lab_process import LabServer
-from hil.simulators.instruments.signal import Signal
-from hil.simulators.instruments.source import Source
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.process import LabServer
+from hil.simulators.instruments.lab.signal import Signal
+from hil.simulators.instruments.lab.source import Source
 from hil.virtual import InstrumentPlan, LabPlan
 
 PATIENCE_S = 20.0

@@ -6,8 +6,8 @@ import numpy as np
 
 from hil.clock import VirtualClock
 from hil.simulators.instruments.keithley4200.instrument import Keithley4200
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.logs import Event
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.logs import Event
 from hil.virtual import LabPlan
 
 PULSE_S = 100e-9 + 500e-9 + 100e-9 + 10e-6

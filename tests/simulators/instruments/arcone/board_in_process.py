@@ -5,8 +5,8 @@ from typing import Any
 
 from hil.clock import VirtualClock
 from hil.simulators.instruments.arcone.instrument import ArcOne
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.logs import Event
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.logs import Event
 from hil.virtual import LabPlan
 
 

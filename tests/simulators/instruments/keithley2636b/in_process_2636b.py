@@ -6,8 +6,8 @@ import numpy as np
 
 from hil.clock import VirtualClock
 from hil.simulators.instruments.keithley2636b.instrument import Keithley2636B
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.logs import Event
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.logs import Event
 from hil.simulators.instruments.tsp.errors import Entry
 from hil.virtual import LabPlan
 

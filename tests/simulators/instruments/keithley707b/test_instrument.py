@@ -4,8 +4,8 @@ import pytest
 
 from hil.clock import VirtualClock
 from hil.simulators.instruments.keithley707b.instrument import Keithley707B
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.source import Source
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.source import Source
 from hil.virtual import InstrumentPlan, LabPlan
 from tests.simulators.instruments.echo import Client, running
 

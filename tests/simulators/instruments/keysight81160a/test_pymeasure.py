@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymeasure.instruments.keysight import Keysight81160A
 
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.virtual import InstrumentPlan, LabPlan
 from tests.simulators.instruments.echo import running
 

@@ -7,8 +7,8 @@ import numpy as np
 from hil.clock import VirtualClock
 from hil.simulators.instruments import INSTRUMENTS
 from hil.simulators.instruments.keysight_pulse.generator import Generator
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.logs import Event
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.logs import Event
 from hil.virtual import LabPlan
 
 TYPES = ("keysight81160a", "keysight33522b")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from hil.clock import VirtualClock
 from hil.errors import ConfigError
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.source import Source
 from hil.simulators.instruments.relaybox.instrument import RelayBox
-from hil.simulators.instruments.source import Source
 from hil.virtual import LabPlan
 
 WIRING = {"pulser": "box.1", "smu": "box.2", "box.3": "ground", "box.common": "top"}

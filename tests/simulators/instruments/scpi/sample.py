@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from hil.clock import VirtualClock
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.scpi.declare import (
     Derived,
     Maybe,

@@ -6,9 +6,9 @@ import numpy as np
 
 from hil.clock import VirtualClock
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.logs import Event
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.logs import Event
+from hil.simulators.instruments.lab.signal import Signal
 from hil.virtual import LabPlan
 
 OHM = 1e4

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.signal import Signal
 from tests.simulators.instruments.smu.bare import OHM, Bare, played_v
 
 SOME = 1 + 1e-9

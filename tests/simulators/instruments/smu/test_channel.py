@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.smu.channel import Channel
 from hil.simulators.instruments.smu.model import Accuracy, ChannelModel, Integration, Level, Step
 from tests.simulators.instruments.smu.bare import played_v, resistor_lab

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from hil.simulators.instruments.lab import Lab
+from hil.simulators.instruments.lab.lab import Lab
 from hil.simulators.instruments.tsp.instrument import TspInstrument
 from hil.virtual import LabPlan
 

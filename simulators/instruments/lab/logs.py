@@ -4,7 +4,7 @@ from collections import deque
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.signal import Signal
 
 Entry = TypeVar("Entry")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hil.errors import ConfigError, NotSupported
-from hil.simulators.instruments.wiring import Driven, Wiring
+from hil.simulators.instruments.lab.wiring import Driven, Wiring
 
 
 def switched() -> Wiring:

@@ -9,11 +9,12 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hil.errors import ConfigError
-from hil.simulators.instruments.server import HOST, Listener, Loop, Stream
+from hil.simulators.instruments.wire.server import HOST, Listener, Loop
+from hil.simulators.instruments.wire.stream import Stream
 from hil.virtual import InstrumentPlan
 
 if TYPE_CHECKING:
-    from hil.simulators.instruments.wire import Wire
+    from hil.simulators.instruments.wire.wire import Wire
 
 
 class Door(Protocol):
@@ -96,7 +97,7 @@ def open_door(loop: Loop, wire: "Wire", plan: InstrumentPlan) -> Door:
         If its port is in use.
     """
     if plan.transport == "hislip":
-        from hil.simulators.instruments.hislip import HislipDoor
+        from hil.simulators.instruments.wire.hislip import HislipDoor
 
         return HislipDoor(loop, wire, plan.port)
     if plan.transport == "socket":
@@ -106,7 +107,7 @@ def open_door(loop: Loop, wire: "Wire", plan: InstrumentPlan) -> Door:
             f"{wire.name} is on a pseudo terminal, which has no port; leave {plan.port} out"
         )
     try:
-        from hil.simulators.instruments.terminal_line import PtyDoor
+        from hil.simulators.instruments.wire.terminal_line import PtyDoor
     except ImportError as error:
         raise ConfigError(
             f"{wire.name} cannot have a pseudo terminal on this system; its transport can be "

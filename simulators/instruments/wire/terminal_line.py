@@ -18,10 +18,11 @@ import termios
 import tty
 from typing import TYPE_CHECKING
 
-from hil.simulators.instruments.server import Loop, Stream
+from hil.simulators.instruments.wire.server import Loop
+from hil.simulators.instruments.wire.stream import Stream
 
 if TYPE_CHECKING:
-    from hil.simulators.instruments.wire import Wire
+    from hil.simulators.instruments.wire.wire import Wire
 
 LOOK_EVERY_S = 10e-3
 

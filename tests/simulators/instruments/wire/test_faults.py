@@ -9,7 +9,7 @@ import pytest
 import pyvisa
 
 from hil.errors import ConfigError
-from hil.simulators.instruments.faults import Fault, Faults
+from hil.simulators.instruments.wire.faults import Fault, Faults
 from tests.simulators.instruments.echo import Running, echo_plan, install_echo, running
 from tests.simulators.instruments.visa import opened
 

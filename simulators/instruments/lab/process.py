@@ -18,12 +18,13 @@ import msgspec
 
 from hil.errors import ConfigError, HilError
 from hil.simulators.instruments import INSTRUMENTS
-from hil.simulators.instruments.control import Control
-from hil.simulators.instruments.faults import Faults
-from hil.simulators.instruments.journal import Journal
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.server import HOST, Listener, Loop, Stream, until
-from hil.simulators.instruments.wire import Wire
+from hil.simulators.instruments.lab.control import Control
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.wire.faults import Faults
+from hil.simulators.instruments.wire.journal import Journal
+from hil.simulators.instruments.wire.server import HOST, Listener, Loop
+from hil.simulators.instruments.wire.stream import Stream, until
+from hil.simulators.instruments.wire.wire import Wire
 from hil.virtual import LabPlan
 
 if TYPE_CHECKING:

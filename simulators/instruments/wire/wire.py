@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hil.clock import VirtualClock
-from hil.simulators.instruments.doors import open_door
-from hil.simulators.instruments.faults import Fault, Faults
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.journal import Journal
-from hil.simulators.instruments.logs import Message
-from hil.simulators.instruments.server import Loop
+from hil.simulators.instruments.lab.logs import Message
+from hil.simulators.instruments.wire.doors import open_door
+from hil.simulators.instruments.wire.faults import Fault, Faults
+from hil.simulators.instruments.wire.journal import Journal
+from hil.simulators.instruments.wire.server import Loop
 from hil.virtual import InstrumentPlan
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hil.errors import StoreError
-from hil.simulators.instruments.journal import Journal
-from hil.simulators.instruments.logs import Message
+from hil.simulators.instruments.lab.logs import Message
+from hil.simulators.instruments.wire.journal import Journal
 
 MESSAGE = Message(12.345678, 1.75e9, "smu", "in", b"*IDN?\n\xff'")
 LINE = r"""2025-06-15T15:06:40.000000+00:00      12.345678 smu in  "*IDN?\n\xff'" """.strip()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.signal import Signal
 from hil.simulators.models.drive import Terminal
 
 if TYPE_CHECKING:
-    from hil.simulators.instruments.lab import Lab
+    from hil.simulators.instruments.lab.lab import Lab
 
 
 class _Due(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hil.simulators.instruments.lab_file import read_lab_file
+from hil.simulators.instruments.lab.file import read_lab_file
 from tests.simulators.instruments.echo import Running, running
 from tests.simulators.instruments.visa import opened
 

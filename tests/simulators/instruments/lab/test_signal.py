@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.signal import Signal
 
 segments = st.lists(
     st.tuples(st.floats(1e-9, 1e-3), st.floats(-5, 5), st.floats(-5, 5), st.booleans()),

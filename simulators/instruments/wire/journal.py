@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hil.errors import StoreError
-from hil.simulators.instruments.logs import Message
+from hil.simulators.instruments.lab.logs import Message
 
 
 class Journal:

@@ -20,7 +20,7 @@ def _echo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def process() -> "subprocess.Popen[bytes]":
     """Start the process as anybody may."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-W", "ignore", "-m", "hil.simulators.instruments.lab_process"],
+        [sys.executable, "-P", "-W", "ignore", "-m", "hil.simulators.instruments.lab.process"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from hil.clock import RealClock, VirtualClock
 from hil.errors import ConfigError
-from hil.simulators.instruments.logs import Event, Log, Message
-from hil.simulators.instruments.signal import Signal
-from hil.simulators.instruments.source import Source
-from hil.simulators.instruments.wiring import Driven, Wiring
+from hil.simulators.instruments.lab.logs import Event, Log, Message
+from hil.simulators.instruments.lab.signal import Signal
+from hil.simulators.instruments.lab.source import Source
+from hil.simulators.instruments.lab.wiring import Driven, Wiring
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.files import make_model, resolve
 from hil.virtual import LabPlan

@@ -11,9 +11,9 @@ from hil.bench import Cells
 from hil.config import find_bench
 from hil.errors import ConfigError, NotSupported
 from hil.program import Program, pulse, read
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.logs import Log
-from hil.simulators.instruments.signal import Signal
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.logs import Log
+from hil.simulators.instruments.lab.signal import Signal
 from hil.simulators.models.drive import Terminal
 from hil.simulators.physics_bench import PhysicsBench, Source
 from hil.simulators.physics_file import PhysicsFile

@@ -8,8 +8,8 @@ import pytest
 
 from hil.decode import read_toml
 from hil.errors import ConfigError
-from hil.simulators.instruments.lab_file import OPEN_OHM, read_lab_file
-from hil.simulators.instruments.lab_process import LabServer
+from hil.simulators.instruments.lab.file import OPEN_OHM, read_lab_file
+from hil.simulators.instruments.lab.process import LabServer
 from hil.virtual import InstrumentPlan, LabPlan
 from tests.simulators.instruments.echo import install_echo
 

@@ -30,10 +30,10 @@ import msgspec
 from hil.clock import VirtualClock
 from hil.decode import unknown
 from hil.errors import ConfigError
-from hil.simulators.instruments.faults import Fault, Faults
 from hil.simulators.instruments.instrument import VirtualInstrument
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.logs import Event
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.logs import Event
+from hil.simulators.instruments.wire.faults import Fault, Faults
 
 
 class Control:

@@ -21,13 +21,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from hil.simulators.instruments import hislip_frames as frames
-from hil.simulators.instruments.doors import PortDoor
-from hil.simulators.instruments.hislip_frames import Frame
-from hil.simulators.instruments.server import LONGEST_MESSAGE, Loop, Stream
+from hil.simulators.instruments.wire import hislip_frames as frames
+from hil.simulators.instruments.wire.doors import PortDoor
+from hil.simulators.instruments.wire.hislip_frames import Frame
+from hil.simulators.instruments.wire.server import Loop
+from hil.simulators.instruments.wire.stream import LONGEST_MESSAGE, Stream
 
 if TYPE_CHECKING:
-    from hil.simulators.instruments.wire import Wire
+    from hil.simulators.instruments.wire.wire import Wire
 
 VERSION = 0x0100
 VENDOR = int.from_bytes(b"HB", "big")

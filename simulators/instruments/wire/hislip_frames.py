@@ -8,7 +8,7 @@ and a payload.
 import struct
 from typing import NamedTuple
 
-from hil.simulators.instruments.server import LONGEST_MESSAGE, Stream
+from hil.simulators.instruments.wire.stream import LONGEST_MESSAGE, Stream
 
 INITIALIZE, INITIALIZE_RESPONSE, FATAL_ERROR, ERROR = 0, 1, 2, 3
 ASYNC_LOCK, ASYNC_LOCK_RESPONSE, DATA, DATA_END = 4, 5, 6, 7

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hil.errors import ConfigError, InstrumentError
-from hil.simulators.instruments.lab_process import LabServer
-from hil.simulators.instruments.server import LONGEST_MESSAGE
+from hil.simulators.instruments.lab.process import LabServer
+from hil.simulators.instruments.wire.stream import LONGEST_MESSAGE
 from tests.simulators.instruments.echo import Client, Running, echo_plan, install_echo, running
 
 PULSES_A = [1 / 10050, 1 / 10050]

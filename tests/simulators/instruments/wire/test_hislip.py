@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pymeasure.instruments.keithley import Keithley4200
 from pymeasure.instruments.keithley.keithley4200 import StatusCode
 
-from hil.simulators.instruments import hislip_frames
-from hil.simulators.instruments.server import Loop
+from hil.simulators.instruments.wire import hislip_frames
+from hil.simulators.instruments.wire.server import Loop
 from hil.virtual import InstrumentPlan, LabPlan
 from tests.simulators.instruments.echo import PATIENCE_S, Running, echo_plan, install_echo, running
 from tests.simulators.instruments.visa import opened

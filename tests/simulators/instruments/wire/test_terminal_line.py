@@ -12,7 +12,7 @@ import pytest
 import serial
 
 from hil.errors import ConfigError
-from hil.simulators.instruments.lab_process import LabServer
+from hil.simulators.instruments.lab.process import LabServer
 from tests.simulators.instruments.echo import Running, echo_plan, install_echo, running
 from tests.simulators.instruments.visa import opened
 
@@ -131,7 +131,7 @@ def test_has_no_port() -> None:
 
 
 def test_where_there_are_none_a_socket_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "hil.simulators.instruments.terminal_line", None)
+    monkeypatch.setitem(sys.modules, "hil.simulators.instruments.wire.terminal_line", None)
     with pytest.raises(ConfigError, match="socket://HOST:PORT"):
         LabServer(echo_plan(transport="pty"))
 

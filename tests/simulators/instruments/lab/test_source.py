@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hil.simulators.instruments.lab import Lab
-from hil.simulators.instruments.signal import Signal
-from hil.simulators.instruments.source import Source
+from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.signal import Signal
+from hil.simulators.instruments.lab.source import Source
 from hil.virtual import LabPlan
 
 PULSE_S = 1e-6
