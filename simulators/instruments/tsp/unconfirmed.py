@@ -3,9 +3,6 @@
 SEPARATOR = ", "
 """What stands between the numbers of `printbuffer` in ASCII."""
 
-READ_ONLY = "cannot modify read-only attribute"
-"""Runtime error (-286) of writing an attribute that can only be read; the prelude says it so."""
-
 DATA_TYPE = (-104, "Data type error")
 """Error of a parameter of the wrong type; logs of real instruments show this one beside -286."""
 
