@@ -17,12 +17,14 @@ from hil.errors import InstrumentError
 
 Floats = NDArray[np.float64]
 
-_NUMBER = r"-?+[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]{1,2}+)?+"
+# possessive single characters keep a long answer from being read over and over; no group is, as
+# Python before 3.11.5 takes a repeated one that matched in part for a match
+_NUMBER = r"-?+[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?+[0-9]{1,2}+)?"
 _ROW = rf"{_NUMBER},{_NUMBER},{_NUMBER},[0-9A-Fa-f]{{8}}+"
-_ROWS = re.compile(rf"{_ROW}(?:;{_ROW})*+")
+_ROWS = re.compile(rf"{_ROW}(?:;{_ROW})*")
 _VALUE = r"(?:-?+[0-9]++\.[0-9]++[eE][+-][0-9]{2}+|0\.0++)"
-_VALUES = re.compile(rf"[A-Z] {{0,3}}+{_VALUE}(?:, ?+[A-Z] {{0,3}}+{_VALUE})*+")
-_NUMBERS = re.compile(rf"(?:[A-Z] {{0,3}}+)?+{_NUMBER}(?:, ?+(?:[A-Z] {{0,3}}+)?+{_NUMBER})*+")
+_VALUES = re.compile(rf"[A-Z] {{0,3}}+{_VALUE}(?:, ?+[A-Z] {{0,3}}+{_VALUE})*")
+_NUMBERS = re.compile(rf"(?:[A-Z] {{0,3}}+)?{_NUMBER}(?:, ?+(?:[A-Z] {{0,3}}+)?{_NUMBER})*")
 _IDENTITY = re.compile(r"KEITHLEY INSTRUMENTS,(KI4200A?),([^,]+),V([0-9]+(?:\.[0-9]+)+)")
 _ERROR = re.compile(r".*\((-?[0-9]{1,4})\)")
 _SERIAL_POLL = re.compile(r"[0-9]{1,3}")
