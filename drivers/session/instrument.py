@@ -54,8 +54,9 @@ class SessionInstrument(Instrument):  # type: ignore[misc]  # pymeasure has no t
         self, command: str, parse: Callable[[str, str], T], timeout_s: float | None = None
     ) -> T:
         """Ask and read the answer with *parse*; one that it refuses puts the session on guard."""
-        if isinstance(self.adapter, Session):
-            return self.adapter.ask(command, parse, timeout_s)
+        adapter = self.adapter  # once: pymeasure looks long for an attribute
+        if isinstance(adapter, Session):
+            return adapter.ask(command, parse, timeout_s)
         return parse(str(self.ask(command)), command)
 
     def interject(self, *commands: str) -> None:
