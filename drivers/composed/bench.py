@@ -127,6 +127,7 @@ class ComposedBench(Bench):
         self._path: str | None = None
         self._loaded: Train | None = None
         self._settings: SourceSettings | None = None
+        self._fenced: Limits | None = None
 
     def safe_messages(self) -> tuple[SafeMessages, ...]:
         """Tell the guard how to switch every box off."""
@@ -176,13 +177,19 @@ class ComposedBench(Bench):
         self.touched = True
         self._make_safe()
         if boxes.pulser is not None:
-            widest = [self.limits.switching]
-            if self.limits.forming is not None and self.forming_open:
-                widest.append(self.limits.forming)
-            boxes.pulser.fence(
-                max(limits.positive_v for limits in widest),
-                min(limits.negative_v for limits in widest),
-            )
+            self._fence(boxes.pulser)
+
+    def _fence(self, pulser: Pulser) -> None:
+        """Have the generator itself keep the limits of the bench, as they are now."""
+        self._fenced = None
+        widest = [self.limits.switching]
+        if self.limits.forming is not None and self.forming_open:
+            widest.append(self.limits.forming)
+        pulser.fence(
+            max(limits.positive_v for limits in widest),
+            min(limits.negative_v for limits in widest),
+        )
+        self._fenced = self.limits
 
     def _prepare(self, program: Program, _cells: Indices, current_limit_a: float) -> Prepared:
         plan = planned(program, current_limit_a, self._abilities())
@@ -223,9 +230,11 @@ class ComposedBench(Bench):
         pulser = self._opened().pulser
         if pulser is None:
             raise InstrumentError(f"bench {self.name} has no generator; open it again")
-        if train != self._loaded:
+        if train != self._loaded or self.limits is not self._fenced:
             self._loaded = None
             self._route(GROUND)
+            if self.limits is not self._fenced:
+                self._fence(pulser)
             pulser.load(train)
             pulser.output(on=True)
             self._loaded = train

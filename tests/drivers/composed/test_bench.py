@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -215,3 +216,15 @@ def test_what_others_left_on_goes_off_where_a_box_is_missing(
         switched.bench.open()
     assert [e["on"] for e in switched.since() if e["kind"] == "output"][-1] is False
     switched.bench.open()
+
+
+def test_limits_that_change_move_the_fence_of_the_generator() -> None:
+    with opened(named("2450, 81160A, 707B")) as site:
+        bench = site.bench
+        for most_v in (1.0, 2.4):
+            switching = msgspec.structs.replace(bench.limits.switching, positive_v=most_v)
+            bench.limits = msgspec.structs.replace(bench.limits, switching=switching)
+            bench.apply(pulse(most_v, high_s=1e-6))
+        told = " ".join(text for *_, box, _, text in site.lab.ask("bytes 0") if box == "generator")
+    assert ":VOLT1:LIM:HIGH 1;" in told
+    assert ":VOLT1:LIM:HIGH 2.4;" in told
