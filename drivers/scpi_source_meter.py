@@ -71,6 +71,15 @@ class ScpiSourceMeter(ScpiInstrument, SourceMeter):
         self._asked: SourceSettings | None = None
         self._held: SourceSettings | None = None
 
+    def refuse_other_line(self) -> None:
+        """Raise ConfigError unless it counts its aperture in periods of the stated line."""
+        found_hz = self.get(":SYST:LFR?", number)
+        if found_hz != self._line_hz:
+            raise ConfigError(
+                f"the {self.name} is on a line of {found_hz:g} Hz, not of {self._line_hz:g} Hz; "
+                "correct line_hz"
+            )
+
     # -- what each one does in its own words --------------------------------------------------
     @abstractmethod
     def _set(self, wanted: SourceSettings) -> SourceSettings:

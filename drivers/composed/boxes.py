@@ -88,8 +88,8 @@ class SourceMeterBox(Box, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def virtual_options(self) -> dict[str, Any]:
-        """Tell what its counterpart is like; only that of a 2600B can be on another line."""
-        return {"line_hz": self.line_hz} if self.type == "keithley2600b" else {}
+        """Tell what its counterpart is like."""
+        return {"line_hz": self.line_hz}
 
     def port(self, name: str) -> str:
         """Name its output in a lab."""

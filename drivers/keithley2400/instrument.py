@@ -94,6 +94,8 @@ def connected(
 
     Raises
     ------
+    ConfigError
+        Its line has another frequency.
     InstrumentError
         Nothing answers there, or not as a 2400 does.
     """
@@ -105,7 +107,9 @@ def connected(
         settings=_settings(address),
     )
     with session.closed_if_it_fails():
-        return Keithley2400(session, clock=clock, line_hz=line_hz, rear=rear, four_wire=four_wire)
+        meter = Keithley2400(session, clock=clock, line_hz=line_hz, rear=rear, four_wire=four_wire)
+        meter.refuse_other_line()
+    return meter
 
 
 class Keithley2400(ScpiSourceMeter):

@@ -82,11 +82,15 @@ def connected(
 
     Raises
     ------
+    ConfigError
+        Its line has another frequency.
     InstrumentError
         Nothing answers there, or not as a 2450 in this language does.
     """
     with scpi_session(address, PATTERN, REMEDY).closed_if_it_fails() as session:
-        return Keithley2450(session, clock=clock, line_hz=line_hz, rear=rear, four_wire=four_wire)
+        meter = Keithley2450(session, clock=clock, line_hz=line_hz, rear=rear, four_wire=four_wire)
+        meter.refuse_other_line()
+    return meter
 
 
 class Keithley2450(ScpiSourceMeter):

@@ -40,7 +40,9 @@ class Made(NamedTuple):
     def plan(self) -> LabPlan:
         """Plan the lab."""
         return LabPlan(
-            instruments={NAME: InstrumentPlan(type=self.type, options=dict(self.options))},
+            instruments={
+                NAME: InstrumentPlan(type=self.type, options={"line_hz": 50, **self.options})
+            },
             wiring={NAME: "top"},
             model="resistor",
             parameters={"resistance_ohm": RESISTANCE_OHM},

@@ -33,11 +33,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Equal parts of an integration that are averaged.
     terminator : str
         "LF", as on GPIB and LAN, or "CR", as a serial port has it when it leaves the works.
+    line_hz : int
+        Frequency of the line for which it is set (Hz).
     """
 
     ideal: bool = False
     samples: Annotated[int, Meta(ge=1, le=1000)] = 4
     terminator: Literal["LF", "CR"] = "LF"
+    line_hz: Literal[50, 60] = 60
 
 
 class Keithley2400(Sourcemeter2400):
@@ -70,6 +73,7 @@ class Keithley2400(Sourcemeter2400):
             samples=chosen.samples,
         )  # fmt: skip
         super().__init__(name, lab, MODEL_2400, channel)
+        self.system.line_hz = chosen.line_hz
         if chosen.terminator == "CR":
             vars(self)["terminator"] = b"\r"  # of this one, not of its class
 

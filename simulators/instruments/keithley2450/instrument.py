@@ -39,11 +39,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         No errors and no noise of source and meters, only their resolution.
     samples : int
         Equal parts of an integration that are averaged.
+    line_hz : int
+        Frequency of the line that it finds when it is switched on (Hz).
     """
 
     language: Literal["SCPI", "SCPI2400"] = "SCPI"
     ideal: bool = False
     samples: Annotated[int, Meta(ge=1, le=1000)] = 4
+    line_hz: Literal[50, 60] = 60
 
 
 class Language:
@@ -94,17 +97,19 @@ class Keithley2450(VirtualInstrument):
             samples=chosen.samples,
         )  # fmt: skip
         self._language = Language(chosen.language)
+        self._line_hz = chosen.line_hz
         self._spoken: str = chosen.language
         self._speaker = self._start()
 
     def _start(self) -> ScpiInstrument:
         """Start it: with its output off, in the chosen language."""
         self._spoken = self._language.chosen
-        speaker: ScpiInstrument
+        speaker: Native2450 | Sourcemeter2400
         if self._spoken == "SCPI":
             speaker = Native2450(self.name, self.lab, self._channel)
         else:
             speaker = Sourcemeter2400(self.name, self.lab, MODEL_2450, self._channel)
+        speaker.system.line_hz = self._line_hz
         speaker.declare(self._language)
         speaker.interlock_open = self.interlock_open
         return speaker
