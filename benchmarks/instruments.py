@@ -11,14 +11,14 @@ on each way of leading the cell: by the lab's clock, as it would be on the bench
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from machine import Figure, machine
+from machine import Figure, machine, repeated
 from pymeasure.instruments.keithley import Keithley2450 as PymeasureKeithley2450
 from pymeasure.instruments.keysight import Keysight81160A as PymeasureKeysight81160A
 from wire import Ask, Cost, pyvisa_query, round_trips, trivial_server
@@ -30,6 +30,8 @@ from hil.drivers.keithley2450.instrument import connected as connected_2450
 from hil.drivers.keysight81160a import connected as connected_81160a
 from hil.drivers.session.answers import number
 from hil.program import Program, pulse, read, wait
+from hil.simulators.instruments import INSTRUMENTS
+from hil.simulators.instruments.lab.lab import Lab
 from hil.virtual import InstrumentPlan, LabPlan, VirtualLab
 
 PACKAGES = ("pymeasure", "pyvisa", "pyvisa-py")
@@ -89,8 +91,30 @@ def queries(runs: int, times: int) -> Iterator[Figure]:
         yield Figure(f"{name}, CPU of the client", "us", "none", [e[name].cpu_us for e in found])
         yield Figure(f"{name}, rate", "1/s", "none", [1e6 / e[name].wall_us for e in found])
     for what, name in OWN.items():
+        own = [each[name].cpu_us - each[TRIVIAL].cpu_us for each in found]
+        yield Figure(f"{what}: CPU of the driver, less trivial", "us", "none", own)
         own = [each[name].wall_us - each[TRIVIAL].wall_us for each in found]
         yield Figure(f"{what}: driver and instrument, less trivial", "us", "<= 30", own)
+
+
+def handled(runs: int, times: int) -> Iterator[Figure]:
+    """Tell what the virtual instruments themselves spend on a query, without a wire."""
+    lab = Lab(LabPlan(instruments={}, wiring={}, model="resistor", pace="real"))
+    for type_, query in (
+        ("keithley2450", b":SOUR:VOLT:ILIM?"),
+        ("keysight81160a", b":PULS:WIDT1?"),
+    ):
+        instrument = INSTRUMENTS.load(type_)(type_, lab, {})
+
+        def once(
+            ask: Callable[[bytes], object] = instrument.handle, query: bytes = query
+        ) -> float:
+            start_s = time.process_time()
+            for _ in range(times):
+                ask(query)
+            return 1e6 * (time.process_time() - start_s) / times
+
+        yield Figure(f"virtual {type_}: a query, CPU", "us", "none", repeated(runs, once))
 
 
 def dead_times(few: bool) -> Iterator[Figure]:
@@ -145,7 +169,8 @@ def main() -> None:
     print(f"{machine()}, {packages}")
     few = options.quick
     figures = []
-    for figure in chain(queries(2 if few else 7, 2 if few else 15), dead_times(few)):
+    asked_figures = queries(2 if few else 7, 2 if few else 15)
+    for figure in chain(handled(5, 500 if few else 5000), asked_figures, dead_times(few)):
         figures.append(figure)
         print(figure.line(), flush=True)
     if options.json:

@@ -165,8 +165,8 @@ class ArcOne(VirtualInstrument):
     def _reset(self) -> Steps:
         self._board.reset()
         self._deaf_until_s = self.now_s + unconfirmed.RESET_S
+        yield from _tokens(0)
         return b""
-        yield b""
 
     def _initialize(self) -> Steps:
         board = self._board
@@ -181,8 +181,8 @@ class ArcOne(VirtualInstrument):
         return b""
 
     def _version(self) -> Steps:
+        yield from _tokens(0)
         return struct.pack("<HH", *unconfirmed.VERSION)
-        yield b""
 
     def _select(self) -> Steps:
         self._board.selected = yield from _place()

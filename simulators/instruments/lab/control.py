@@ -9,7 +9,7 @@
 ``addresses``                              VISA address of each instrument
 ``terminals K``                            what happened at the ports, from entry K on
 ``bytes K``                                what went over the wires, from entry K on
-``fault KIND NAME [seconds=S] [skip=N]``   lets something go wrong (see `faults`)
+``fault KIND NAME [seconds=S] [skip=N]``   lets something go wrong (see `wire.faults`)
 ``faults clear``                           lets nothing go wrong any more
 ``trouble NAME TROUBLE on|off``            breaks an instrument itself: ``output-stuck``, ...
 ``interlock NAME open|closed``             opens or closes the fixture of an instrument

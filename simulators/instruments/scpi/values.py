@@ -26,7 +26,6 @@ _number = re.compile(
 _radix = re.compile(r"#(?:[Hh]([0-9A-Fa-f]+)|[Qq]([0-7]+)|[Bb]([01]+))").fullmatch
 _LONGEST = 255
 """More digits than that are no number (IEEE 488.2, 7.7.2.4.1)."""
-_is_range = re.compile(r"\s*(\d{1,6})\s*(?:[:!]\s*(\d{1,6})\s*)?").fullmatch
 
 
 class Spelling(NamedTuple):
@@ -282,37 +281,6 @@ class Block(Kind[bytes]):
         del spelling
         count = str(len(value))
         return f"#{len(count)}{count}{value.decode('latin-1')}"
-
-
-class Channels(Kind[tuple[int, ...]]):
-    """A channel list: ``(@1,3:5)``."""
-
-    def __init__(self, least: int = 1, most: int = 1) -> None:
-        self._least = least
-        self._most = most
-
-    def read(
-        self, argument: Argument, owner: Any, default: tuple[int, ...] | None = None
-    ) -> tuple[int, ...]:
-        """Read a list; -222 for a channel that does not exist."""
-        del owner, default
-        if argument.kind != "list" or not argument.text.lstrip().startswith("@"):
-            raise ScpiError(-104)
-        found: list[int] = []
-        for part in argument.text.strip()[1:].split(","):
-            ends = _is_range(part)
-            if ends is None:
-                raise ScpiError(-171)
-            first, last = int(ends[1]), int(ends[2] or ends[1])
-            if not (self._least <= first <= self._most and self._least <= last <= self._most):
-                raise ScpiError(-222)
-            found += range(first, last + 1) if first <= last else range(first, last - 1, -1)
-        return tuple(found)
-
-    def answer(self, value: tuple[int, ...], spelling: Spelling) -> str:
-        """Write a list."""
-        del spelling
-        return f"(@{','.join(map(str, value))})"
 
 
 class Raw(Kind[Argument]):

@@ -29,11 +29,6 @@ class TestContract(BenchContract):
         site.bench.open()
 
 
-def is_fast(bench: Bench) -> bool:
-    """Whether the bench has a generator."""
-    return bench.capabilities.current_limit == "none"
-
-
 class Piece(NamedTuple):
     """A segment that reached the cell: how often, how long, from where to where."""
 
@@ -145,9 +140,8 @@ def test_the_source_itself_ends_a_sweep_at_its_limit(site: Site) -> None:
     assert 0.5 <= largest_v(site.since(begin)) <= 0.8
 
 
+@pytest.mark.parametrize("site", ["2600B alone", "2450 alone"], indirect=True)
 def test_slow_pulses_need_no_generator(site: Site) -> None:
-    if is_fast(site.bench):
-        pytest.skip("this bench has a generator")
     begin = len(site.since())
     readings = site.bench.apply(pulse(-1.0, high_s=20e-3) + wait(1e-3) + A_READ)
     assert readings.current_a[:, 0] == pytest.approx([0.1 / RESISTOR_OHM], rel=2e-3)

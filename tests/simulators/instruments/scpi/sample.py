@@ -18,7 +18,6 @@ from hil.simulators.instruments.scpi.instrument import ScpiInstrument
 from hil.simulators.instruments.scpi.values import (
     Block,
     Boolean,
-    Channels,
     Choice,
     Number,
     Spelling,
@@ -67,7 +66,6 @@ class Sample(ScpiInstrument):
     data = Setting("DATA", Block(), b"")
     title = Setting("TITLe", Text(), "")
     quoted = Setting("SENSe[1]:FUNCtion", Choice("CURRent[:DC]", "VOLTage", quoted='"'), "VOLT")
-    listed = Setting("ROUTe:CLOSe", Channels(1, 10), ())
 
     def __init__(self, name: str, lab: Lab, options: dict[str, Any]) -> None:
         super().__init__(name, lab, options)

@@ -131,15 +131,6 @@ class TestOthers:
         assert bare.it.data == b"\n;\xff,'56789"
         assert bare.say("DATA?") == "#210\n;\xff,'56789"
 
-    def test_channel_lists(self) -> None:
-        bare = Bare()
-        assert bare.tell("ROUT:CLOS (@1, 3:5,10)") == []
-        assert bare.it.listed == (1, 3, 4, 5, 10)
-        assert bare.say("ROUT:CLOS?") == "(@1,3,4,5,10)"
-        assert bare.tell("ROUT:CLOS (@0)") == [-222]
-        assert bare.tell("ROUT:CLOS (@1,)") == [-171]
-        assert bare.tell("ROUT:CLOS 1") == [-104]
-
 
 class TestMethods:
     def test_arguments_that_may_be_left_out(self) -> None:
