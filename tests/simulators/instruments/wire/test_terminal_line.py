@@ -137,8 +137,10 @@ def test_where_there_are_none_a_socket_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 def is_there(lab: Running) -> bool:
-    """Tell whether the lab knows of a client."""
-    return lab.server._wires[0]._client is not None
+    """Tell whether the lab knows of a client, once it has done all that follows from that."""
+    knows = lab.server._wires[0]._client is not None
+    lab.ask("bytes 0")  # answered by the thread that welcomes clients and forgets them
+    return knows
 
 
 def until(has_come: Callable[[], bool]) -> None:
