@@ -4,7 +4,8 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -203,6 +204,19 @@ class Running:
             return json.loads(client.ask(request).encode("latin-1"))
         finally:
             client.close()
+
+    def has_client(self) -> bool:
+        """Tell whether the first instrument has one, once all that follows from that is done."""
+        has = self.server._wires[0]._client is not None
+        self.ask("bytes 0")  # answered by the thread that welcomes clients and forgets them
+        return has
+
+
+def until(has_come: Callable[[], bool]) -> None:
+    """Look until something is so."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not has_come():
+        assert time.monotonic() < end_s
 
 
 @contextmanager

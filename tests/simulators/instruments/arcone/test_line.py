@@ -9,7 +9,7 @@ import pytest
 import serial
 
 from hil.virtual import InstrumentPlan, LabPlan
-from tests.simulators.instruments.echo import Running, running
+from tests.simulators.instruments.echo import Running, running, until
 
 NEEDS_POSIX = pytest.mark.skipif(os.name != "posix", reason="pseudo terminals are of POSIX")
 
@@ -71,8 +71,7 @@ def test_a_host_that_goes_in_mid_job_leaves_the_board_there() -> None:
     with board("socket") as (lab, line):
         line.write(b"3\n1\n1\n")
         line.close()
-        while lab.server._wires[0]._client is not None:
-            continue
+        until(lambda: not lab.has_client())
         _, host, port, _ = lab.server.addresses["board"].split("::")
         with serial.serial_for_url(f"socket://{host}:{port}", timeout=10) as other:
             other.write(b"0\n0\n")  # taken as voltage and width

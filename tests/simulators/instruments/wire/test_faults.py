@@ -10,7 +10,7 @@ import pyvisa
 
 from hil.errors import ConfigError
 from hil.simulators.instruments.wire.faults import Fault, Faults
-from tests.simulators.instruments.echo import Running, echo_plan, install_echo, running
+from tests.simulators.instruments.echo import Running, echo_plan, install_echo, running, until
 from tests.simulators.instruments.visa import opened
 
 NEEDS_POSIX = pytest.mark.skipif(os.name != "posix", reason="pseudo terminals are of POSIX")
@@ -209,8 +209,7 @@ class TestOverEachTransport:
         lab.ask("fault half-open echo seconds=0.2")
         with opened(lab.server.addresses["echo"]) as client:
             assert client.query("abc") == "abc"
-        while lab.server._wires[0]._client is not None:
-            continue
+        until(lambda: not lab.has_client())
         begin_s = time.monotonic()
         with opened(lab.server.addresses["echo"]) as client:
             assert client.query("abc") == "abc"

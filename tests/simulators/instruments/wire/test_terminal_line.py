@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,17 @@ import serial
 
 from hil.errors import ConfigError
 from hil.simulators.instruments.lab.process import LabServer
-from tests.simulators.instruments.echo import Running, echo_plan, install_echo, running
+from tests.simulators.instruments.echo import (
+    PATIENCE_S,
+    Running,
+    echo_plan,
+    install_echo,
+    running,
+    until,
+)
 from tests.simulators.instruments.visa import opened
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo terminals are of POSIX")
-PATIENCE_S = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +82,8 @@ def test_the_instrument_knows_who_comes_and_goes(lab: Running) -> None:
     for _ in range(2):
         with serial.Serial(path(lab), timeout=PATIENCE_S) as line:
             line.write(b"half a mess")
-            until(lambda: is_there(lab))
-        until(lambda: not is_there(lab))
+            until(lab.has_client)
+        until(lambda: not lab.has_client())
     with serial.Serial(path(lab), timeout=PATIENCE_S) as line:
         assert ask(line, b"clients") == b"here gone here gone here\0"
 
@@ -88,7 +93,7 @@ def test_answers_that_a_client_has_left_are_not_for_the_next(lab: Running) -> No
     os.write(number, b"left behind\0")
     until(lambda: len(lab.ask("bytes 0")) == 2)
     os.close(number)
-    until(lambda: not is_there(lab))
+    until(lambda: not lab.has_client())
     number = os.open(path(lab), os.O_RDWR | os.O_NOCTTY)
     os.write(number, b"abc\0")
     assert os.read(number, 100) == b"abc\0"
@@ -100,7 +105,7 @@ def test_a_client_that_is_killed_has_gone(lab: Running) -> None:
     with subprocess.Popen([sys.executable, "-c", code + "input()"], stdin=-1) as process:
         until(lambda: lab.ask("bytes 1") != [])
         process.send_signal(signal.SIGKILL)
-    until(lambda: not is_there(lab))
+    until(lambda: not lab.has_client())
     with serial.Serial(path(lab), timeout=PATIENCE_S) as line:
         assert ask(line, b"clients") == b"here gone here\0"
 
@@ -134,17 +139,3 @@ def test_where_there_are_none_a_socket_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "hil.simulators.instruments.wire.terminal_line", None)
     with pytest.raises(ConfigError, match="socket://HOST:PORT"):
         LabServer(echo_plan(transport="pty"))
-
-
-def is_there(lab: Running) -> bool:
-    """Tell whether the lab knows of a client, once it has done all that follows from that."""
-    knows = lab.server._wires[0]._client is not None
-    lab.ask("bytes 0")  # answered by the thread that welcomes clients and forgets them
-    return knows
-
-
-def until(has_come: Callable[[], bool]) -> None:
-    """Look until something is so."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not has_come():
-        assert time.monotonic() < end_s
