@@ -6,65 +6,28 @@ kind of bench does in its own way are the five methods with an underscore that i
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from functools import cached_property
 from types import TracebackType
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hil.capabilities import Capabilities
+from hil.cells import Cells, Indices, Sample
 from hil.clock import Clock
 from hil.errors import ConfigError, LimitExceeded, NotSupported
 from hil.guard import SafeMessages
-from hil.limits import Cost, Ledger, Limits, check_limits
-from hil.program import Phase, Program
-from hil.readings import Readings
+from hil.limits import Cost, Disturb, Ledger, Limits, check_limits
+from hil.program import Phase, Program, vectors
+from hil.readings import Products, Readings
+from hil.schemes import Biasing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 Kind = Literal["physics", "virtual", "hardware"]
-
-
-@dataclass(frozen=True)
-class Cells:
-    """The cells of a bench: rows x columns of them, numbered row by row from 0."""
-
-    rows: int = 1
-    columns: int = 1
-
-    def __post_init__(self) -> None:
-        if self.rows < 1 or self.columns < 1:
-            raise ConfigError(f"a bench has at least one cell, not {self.rows} x {self.columns}")
-
-    def __len__(self) -> int:
-        return self.rows * self.columns
-
-    @cached_property
-    def indices(self) -> Indices:
-        """All cells, (cells,) int64."""
-        indices = np.arange(len(self))
-        indices.setflags(write=False)
-        return indices
-
-    def name(self, cell: int) -> str:
-        """Name a cell as people do: cell 3, or R2C5 (from 1) in an array."""
-        if self.rows == 1 or self.columns == 1:
-            return f"cell {cell}"
-        return f"R{cell // self.columns + 1}C{cell % self.columns + 1}"
-
-
-class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What lies under the probes."""
-
-    device: str = ""
-    """Wafer, die and device: W3/D14/R2C5. Empty for a simulated device without a name."""
-    stack: str = ""
-    area_m2: float | None = None
-    formed: bool = False
 
 
 class Prepared(NamedTuple):
@@ -140,6 +103,10 @@ class Bench(ABC):
         Whether forming is open where there are limits for it.
     touched : bool
         Whether an instrument of the bench has been reached since it was made.
+    biasing : Biasing or None
+        How the other lines of an array are biased; None where cells have lines of their own.
+    on_preset : callable or None
+        Told in words of each `preset`, for the record of a run.
     """
 
     kind: Kind = "physics"
@@ -156,6 +123,7 @@ class Bench(ABC):
         sample: Sample,
         source_ohm: float = 0.0,
         sets_at: int = 1,
+        biasing: Biasing | None = None,
     ) -> None:
         self.name = name
         self.cells = cells
@@ -168,6 +136,8 @@ class Bench(ABC):
         self.ledger = Ledger(len(cells))
         self.forming_open = True
         self.touched = False
+        self.biasing = biasing
+        self.on_preset: Callable[[str], None] | None = None
         self._checked: dict[tuple[int, bytes], _Checked] = {}
         self._is_open = False
 
@@ -250,12 +220,92 @@ class Bench(ABC):
         LimitExceeded, NotSupported
             As `check` does; nothing was sent.
         """
-        if not self._is_open:
-            raise ConfigError(f"bench {self.name} is not open; use it in a with statement")
+        self._refuse_closed()
         cells = self._resolved(cells)
         checked = self._check(program, cells)
-        self.ledger.book(cells, checked.cost.stress)
+        self.ledger.book(cells, checked.cost.stress, checked.cost.disturb)
         return self._apply(program, cells, checked.payload)
+
+    def multiply(
+        self, voltage_v: ArrayLike, *, dwell_s: float, edge_s: float = 100e-9
+    ) -> Products:
+        """Put vectors on the rows of an array and measure the currents of its columns.
+
+        Every cell's stress is booked before anything is sent, as `apply` does.
+
+        Parameters
+        ----------
+        voltage_v : (rows,) or (inputs, rows)
+            Voltages of the rows, within the read limits (V); all columns are at 0 V.
+        dwell_s, edge_s : float
+            Flat top of each vector, measured at its end, and each edge (s).
+
+        Raises
+        ------
+        ConfigError
+            For vectors of another length than the array has rows.
+        LimitExceeded
+            For a voltage beyond the read limits, or a budget.
+        NotSupported
+            Where rows cannot be driven at once.
+        """
+        self._refuse_closed()
+        if not self.capabilities.multiplies:
+            raise NotSupported(
+                f"bench {self.name} cannot put a vector on all rows at once; read its cells one "
+                "by one, or take a bench that can"
+            )
+        rows, columns = self.cells.rows, self.cells.columns
+        volts = np.atleast_2d(np.asarray(voltage_v, float))
+        if volts.ndim != 2 or volts.shape[1] != rows or not len(volts):
+            raise ConfigError(
+                f"vectors for bench {self.name} have {rows} voltages each, one a row; these are "
+                f"of shape {np.shape(voltage_v)}"
+            )
+        program = vectors(volts, dwell_s=dwell_s, edge_s=edge_s)
+        stress, _ = check_limits(program, self.limits)
+        stress["energy_j"] *= self.limits.read.current_a
+        stress = stress.repeat(columns)
+        self.ledger.refuse_beyond(self.limits.budget, self.cells.indices, stress)
+        self.ledger.book(self.cells.indices, stress)
+        return self._multiply(program)
+
+    def preset(
+        self, conductance_s: ArrayLike, cells: Indices | None = None, *, read_v: float = 0.1
+    ) -> None:
+        """Put simulated cells at conductances as if they had been programmed; nothing is booked.
+
+        What each cell cannot reach ends at the bound nearest to it. The run's record says so.
+
+        Parameters
+        ----------
+        conductance_s : float or (cells,)
+            I/V at *read_v* (S).
+        cells : (cells,) int64, optional
+            Which cells; all of them by default.
+        read_v : float
+            Voltage at which the conductance holds (V), not 0.
+
+        Raises
+        ------
+        ConfigError
+            For a conductance that is no number, or a voltage of 0.
+        NotSupported
+            On instruments: real cells need pulses.
+        """
+        if not self.capabilities.presets:
+            raise NotSupported(
+                f"bench {self.name} cannot preset cells; program them with pulses, or take a "
+                "physics bench"
+            )
+        cells = self._resolved(cells)
+        wanted_s = np.broadcast_to(np.asarray(conductance_s, float), len(cells))
+        self._preset(wanted_s, cells, read_v)
+        if self.on_preset is not None:
+            self.on_preset(
+                f"{len(cells)} cells put at {wanted_s.min():.4g} to {wanted_s.max():.4g} S at "
+                f"{read_v:g} V without a pulse"
+            )
 
     def round_time(self, duration_s: float) -> float:
         """Round a duration to what the bench resolves (s); `apply` never rounds by itself."""
@@ -313,6 +363,16 @@ class Bench(ABC):
     def _restore(self, snapshot: bytes) -> None:
         raise NotSupported(f"bench {self.name} cannot bring back a state of its cells")
 
+    def _multiply(self, program: Program) -> Products:
+        raise NotSupported(f"bench {self.name} cannot put a vector on all rows at once")
+
+    def _preset(self, conductance_s: Floats, cells: Indices, read_v: float) -> None:
+        raise NotSupported(f"bench {self.name} cannot preset cells")
+
+    def _refuse_closed(self) -> None:
+        if not self._is_open:
+            raise ConfigError(f"bench {self.name} is not open; use it in a with statement")
+
     def _resolved(self, cells: Indices | None) -> Indices:
         """Return the cells a program is for; raises ConfigError for what is no list of cells."""
         if cells is None:
@@ -342,7 +402,8 @@ class Bench(ABC):
                 if len(self._checked) >= REMEMBERED:
                     self._checked.clear()
                 self._checked[key] = checked
-        self.ledger.refuse_beyond(self.limits.budget, cells, checked.cost.stress)
+        cost = checked.cost
+        self.ledger.refuse_beyond(self.limits.budget, cells, cost.stress, cost.disturb)
         return checked
 
     def _check_anew(self, program: Program, cells: Indices) -> "_Checked":
@@ -355,12 +416,20 @@ class Bench(ABC):
         stress, largest_v = check_limits(program, self.limits)
         limit_a = self._current_limit_a(program)
         current_a = self._largest_current_a(program, largest_v, limit_a)
-        biased = stress["energy_j"] > 0
-        stress["energy_j"][biased] *= current_a
+        disturb = self._disturb(program)
+        for each in (stress, *(() if disturb is None else disturb[1:])):
+            biased = each["energy_j"] > 0
+            each["energy_j"][biased] *= current_a
         prepared = self._prepare(program, cells, limit_a)
         set_a = limit_a if self.capabilities.limiting(program.demands) == "regulated" else np.inf
-        cost = Cost(prepared.duration_s, set_a, current_a, stress, prepared.notes)
+        cost = Cost(prepared.duration_s, set_a, current_a, stress, prepared.notes, disturb)
         return _Checked(program, cost, prepared.payload)
+
+    def _disturb(self, program: Program) -> Disturb | None:
+        """Find what the other cells of an array have of a program."""
+        if self.biasing is None:
+            return None
+        return self.biasing.disturb(program, self.limits, self.cells.columns)
 
     def _largest_current_a(
         self, program: Program, largest_v: dict[Phase, float], limit_a: float

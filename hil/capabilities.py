@@ -26,6 +26,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         Select gates, array schemes, timing guaranteed by the hardware.
     time_step_s : float
         Resolution of segment durations (s); 0 for any.
+    multiplies : bool
+        Whether all rows can be driven at once, each at its own voltage (`Bench.multiply`).
+    presets : bool
+        Whether cells can be put at conductances without a pulse (simulated ones only).
     regulates : bool
         Whether programs that demand a regulated limit go to a source which holds it, where the
         others are played by one that does not.
@@ -37,6 +41,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     schemes: tuple[str, ...] = ()
     exact_timing: bool = False
     time_step_s: float = 0.0
+    multiplies: bool = False
+    presets: bool = False
     regulates: bool = False
 
     def limiting(self, demands: Demands) -> CurrentLimit:
@@ -48,9 +54,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         demands = program.demands
         if demands.gate_v is not None and not self.gate:
             raise NotSupported(f"bench {name} has no gates; leave gate_v out")
-        if demands.scheme is not None and demands.scheme not in self.schemes:
-            has = ", ".join(self.schemes) or "none"
-            raise NotSupported(f"bench {name} has no scheme {demands.scheme!r}; it has {has}")
+        for scheme in (demands.scheme, demands.read_scheme):
+            if scheme is not None and scheme not in self.schemes:
+                has = ", ".join(self.schemes) or "none"
+                raise NotSupported(f"bench {name} has no scheme {scheme!r}; it has {has}")
         if demands.regulated and self.limiting(demands) not in ("regulated", "series"):
             raise NotSupported(
                 f"bench {name} cannot hold a current limit ({self.current_limit}); in its file "

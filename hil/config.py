@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from hil.bench import Bench, Sample
+from hil.bench import Bench
 from hil.catalog import BENCH_KINDS
+from hil.cells import Sample
 from hil.decode import decode, decode_text, members_of, read_toml, unknown, unwrapped
 from hil.errors import ConfigError
 from hil.limits import Limits

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from hil.bench import Bench, Indices
+from hil.bench import Bench
+from hil.cells import Indices
 from hil.errors import ConfigError
 from hil.guard import Guard
 from hil.limits import Budget

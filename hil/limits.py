@@ -8,7 +8,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hil.errors import ConfigError, LimitExceeded
-from hil.limits_kernel import book, tally
+from hil.limits_kernel import book, disturb, tally
 from hil.program import Phase, Program
 from hil.units import quantity
 
@@ -45,6 +45,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     pulses: Annotated[int, Meta(ge=0, description="pulses beyond the read limits")] | None = None
     energy_j: Annotated[float, quantity("J", "worst-case energy", ge=0)] | None = None
+    disturbs: (
+        Annotated[int, Meta(ge=0, description="pulses of others on its lines, likewise")] | None
+    ) = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,10 +91,29 @@ STRESS = np.dtype(
         ("energy_j", np.float64),
         ("highest_v", np.float64),
         ("lowest_v", np.float64),
+        ("disturbs", np.int64),
     ]
 )
 """Stress of a cell: pulses beyond the read limits, integral of |V| over time (V s), time away from
-0 V (s), largest energy the waveform could have delivered (J), and both extremes (V)."""
+0 V (s), largest energy the waveform could have delivered (J), both extremes (V), and pulses of
+other cells of an array of which so much reached this one that it was beyond the read limits."""
+
+
+class Disturb(NamedTuple):
+    """What a program for one cell of an array does at most to the others, by where they lie.
+
+    Attributes
+    ----------
+    array_columns : int
+        How many cells a row of the array has.
+    on_row, on_column, elsewhere : (columns,) STRESS
+        Of each other cell on the selected row, on the selected column, and on neither.
+    """
+
+    array_columns: int
+    on_row: NDArray[Any]
+    on_column: NDArray[Any]
+    elsewhere: NDArray[Any]
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -109,6 +131,8 @@ class Cost(msgspec.Struct, frozen=True):
         What the ledger books for each cell.
     notes : tuple of str
         What the bench will not do as the program says, for people.
+    disturb : Disturb or None
+        What it books for the other cells of an array.
     """
 
     duration_s: float
@@ -116,6 +140,7 @@ class Cost(msgspec.Struct, frozen=True):
     current_a: float
     stress: NDArray[Any]
     notes: tuple[str, ...] = ()
+    disturb: Disturb | None = None
 
     @property
     def positive_v(self) -> float:
@@ -138,9 +163,11 @@ class Ledger:
         """Told the own stress after each booking, before anything is sent: what a real sample has
         had must be on disk even if nobody lives to say so."""
 
-    def book(self, cells: NDArray[np.int64], stress: NDArray[Any]) -> None:
-        """Add the stress of one program to *cells*."""
-        book(self.own, cells, stress)
+    def book(
+        self, cells: NDArray[np.int64], stress: NDArray[Any], others: Disturb | None = None
+    ) -> None:
+        """Add the stress of one program to *cells*, and what others on their lines had of it."""
+        _book(self.own, cells, stress, others)
         if self.journal is not None:
             self.journal(self.own)
 
@@ -151,19 +178,42 @@ class Ledger:
         return total
 
     def refuse_beyond(
-        self, budget: Budget, cells: NDArray[np.int64], stress: NDArray[Any]
+        self,
+        budget: Budget,
+        cells: NDArray[np.int64],
+        stress: NDArray[Any],
+        others: Disturb | None = None,
     ) -> None:
         """Raise LimitExceeded where a program would take a cell beyond its budget."""
-        for name, most in (("pulses", budget.pulses), ("energy_j", budget.energy_j)):
+        if budget == _NO_BUDGET:
+            return
+        before = self.total()
+        after = before.copy()
+        _book(after, cells, stress, others)
+        concerned = after != before
+        concerned[cells] = True
+        for name in budget.__struct_fields__:
+            most = getattr(budget, name)
             if most is None:
                 continue
-            after = self.earlier[name][cells] + self.own[name][cells] + stress[name]
-            worst = int(after.argmax())
-            if after[worst] > most:
+            spent = np.where(concerned, after[name], 0)
+            worst = int(spent.argmax())
+            if spent[worst] > most:
                 raise LimitExceeded(
-                    f"cell {cells[worst]} would have had {after[worst]:.4g} of its budget of "
+                    f"cell {worst} would have had {spent[worst]:.4g} of its budget of "
                     f"{most:.4g} {name}; raise limits.budget.{name} or take another cell"
                 )
+
+
+_NO_BUDGET = Budget()
+
+
+def _book(
+    total: NDArray[Any], cells: NDArray[np.int64], stress: NDArray[Any], others: Disturb | None
+) -> None:
+    book(total, cells, stress)
+    if others is not None:
+        disturb(total, cells, *others)
 
 
 class Waveform(NamedTuple):

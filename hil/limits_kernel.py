@@ -9,13 +9,38 @@ def book(total, cells, stress):
     """Add stress, (1,) or (cells,), to the entries of *cells*."""
     one = stress.shape[0] == 1
     for k in range(cells.shape[0]):
-        mine, more = total[cells[k]], stress[0 if one else k]
-        mine["pulses"] += more["pulses"]
-        mine["bias_vs"] += more["bias_vs"]
-        mine["bias_s"] += more["bias_s"]
-        mine["energy_j"] += more["energy_j"]
-        mine["highest_v"] = max(mine["highest_v"], more["highest_v"])
-        mine["lowest_v"] = min(mine["lowest_v"], more["lowest_v"])
+        _add(total[cells[k]], stress[0 if one else k])
+
+
+@njit(cache=True)
+def disturb(total, cells, array_columns, on_row, on_column, elsewhere):
+    """Add to all other cells of an array what each of *cells* lets them have of its program."""
+    one = on_row.shape[0] == 1
+    for k in range(cells.shape[0]):
+        place = 0 if one else k
+        row, column = cells[k] // array_columns, cells[k] % array_columns
+        for other in range(array_columns):
+            if other != column:
+                _add(total[row * array_columns + other], on_row[place])
+        for other in range(total.shape[0] // array_columns):
+            if other != row:
+                _add(total[other * array_columns + column], on_column[place])
+        if elsewhere[place]["bias_s"] == 0.0:
+            continue
+        for other in range(total.shape[0]):
+            if other // array_columns != row and other % array_columns != column:
+                _add(total[other], elsewhere[place])
+
+
+@njit(cache=True)
+def _add(mine, more):
+    mine["pulses"] += more["pulses"]
+    mine["bias_vs"] += more["bias_vs"]
+    mine["bias_s"] += more["bias_s"]
+    mine["energy_j"] += more["energy_j"]
+    mine["highest_v"] = max(mine["highest_v"], more["highest_v"])
+    mine["lowest_v"] = min(mine["lowest_v"], more["lowest_v"])
+    mine["disturbs"] += more["disturbs"]
 
 
 @njit(cache=True)

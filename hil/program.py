@@ -50,8 +50,9 @@ class Demands:
         Largest current the source may deliver (A).
     gate_v : float or None
         Gate voltage of a cell with a select transistor (V).
-    scheme : str or None
-        How the other lines of an array are biased.
+    scheme, read_scheme : str or None
+        How the other lines of an array are biased while it switches and while it reads
+        (`hil.schemes`); None leaves it to the bench.
     exact_timing : bool
         Refuse rather than report a timing that the hardware cannot guarantee.
     regulated : bool
@@ -65,6 +66,7 @@ class Demands:
     current_limit_a: float | None = None
     gate_v: float | None = None
     scheme: str | None = None
+    read_scheme: str | None = None
     exact_timing: bool = False
     regulated: bool = False
     stop_at_limit: bool = False
@@ -334,6 +336,29 @@ def hold(
     kinds = [Look.FIRST if looks else Look.NOT] * parts
     levels = (0.0, *[voltage_v] * (parts + 1), 0.0)
     return _segments((edge_s, *[part_s] * parts, edge_s), levels, (Look.NOT, *kinds, Look.NOT))
+
+
+def vectors(voltage_v: ArrayLike, *, dwell_s: float, edge_s: float = 100e-9) -> Program:
+    """Build what each row of an array gets when vectors are put on its rows one after the other.
+
+    Parameters
+    ----------
+    voltage_v : (inputs, rows)
+        Voltages (V); every row goes back to 0 V after each.
+    dwell_s, edge_s : float
+        Flat top, measured at its end, and each edge (s).
+
+    Returns
+    -------
+    Program
+        One column a row.
+    """
+    table = np.atleast_2d(np.asarray(voltage_v, float))
+    levels: list[ArrayLike] = [0.0]
+    for row in table:
+        levels += [row, row, 0.0]
+    looks = (Look.NOT, Look.FIRST, Look.NOT) * len(table)
+    return _segments((edge_s, dwell_s, edge_s) * len(table), levels, looks, Phase.READ)
 
 
 def wait(duration_s: ArrayLike) -> Program:

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.bench import Bench, Indices
+from hil.bench import Bench
+from hil.cells import Indices
 from hil.draws import uniforms
 from hil.errors import ConfigError
 from hil.program import Program

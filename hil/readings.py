@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,24 @@ class Readings:
         counts = np.add.reduceat((~zeroed).astype(float), starts)
         zeros = np.where(zeroed[starts, None], values[starts], 0.0)
         return sums / counts[:, None] - zeros
+
+
+class Products(NamedTuple):
+    """Column currents of an array, one row for each vector on its rows.
+
+    Attributes
+    ----------
+    current_a : (inputs, columns) float64
+        Current into each column's virtual ground.
+    over : (inputs, columns) bool
+        Whether it was beyond what the column's meter can tell.
+    time_s : (inputs,) float64
+        Bench time at which each was measured.
+    """
+
+    current_a: Floats
+    over: NDArray[np.bool_]
+    time_s: Floats
 
 
 _FIRST = int(Look.FIRST)

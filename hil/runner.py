@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -273,6 +274,7 @@ def _drive(
         with at_bench(bench, store.folder.parent, store.folder.name, at_once=at_once) as held:
             if says := bench.identity():
                 store.event("instruments", says)
+            bench.on_preset = partial(store.event, "preset")
             keeper = Keeper(protocol, bench, store, held.samples, held.guard, report)
             finished = _measure(protocol, bench, keeper, held.stop)
     except KeyboardInterrupt as error:

@@ -55,7 +55,15 @@ class SampleLog:
                 "CREATE TABLE IF NOT EXISTS stress (kind TEXT, device TEXT, run TEXT, "
                 f"cell INTEGER, {columns}, PRIMARY KEY (kind, device, run, cell))"
             )
+            self._add_disturbs()
             undo.pop_all()
+
+    def _add_disturbs(self) -> None:
+        """Give a file from before there were arrays the column that it lacks."""
+        with transaction(self._db):
+            names = [row[1] for row in self._db.execute("PRAGMA table_info(stress)")]
+            if "disturbs" not in names:
+                self._db.execute("ALTER TABLE stress ADD COLUMN disturbs NOT NULL DEFAULT 0")
 
     def earlier(self, cells: int) -> NDArray[Any]:
         """Add up the stress from all other runs, (cells,) STRESS."""
@@ -69,7 +77,7 @@ class SampleLog:
         ledger = Ledger(cells)
         with _translated(self._path):
             rows = self._db.execute(
-                "SELECT cell, pulses, bias_vs, bias_s, energy_j, highest_v, lowest_v FROM stress "
+                f"SELECT cell, {', '.join(STRESS.fields or ())} FROM stress "
                 f"WHERE kind = ? AND device = ? AND cell < ? AND {which}",
                 (*self._key, cells, self._run),
             ).fetchall()

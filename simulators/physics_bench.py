@@ -18,13 +18,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.bench import Bench, Cells, Indices, Kind, Prepared, Sample
+from hil.bench import Bench, Kind, Prepared
 from hil.capabilities import Capabilities
+from hil.cells import Cells, Indices, Sample
 from hil.clock import VirtualClock
 from hil.draws import normals
 from hil.errors import StoreError
 from hil.limits import Limits
-from hil.program import Program
+from hil.program import Phase, Program
 from hil.readings import Readings
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.model import Device
@@ -87,7 +88,10 @@ class PhysicsBench(Bench):
             name,
             cells=cells,
             capabilities=Capabilities(
-                current_limit="regulated", parallel=visiting == "parallel", exact_timing=True
+                current_limit="regulated",
+                parallel=visiting == "parallel",
+                exact_timing=True,
+                presets=True,
             ),
             limits=limits,
             clock=clock,
@@ -127,7 +131,7 @@ class PhysicsBench(Bench):
     def _drive(self, program: Program, units: Indices, current_limit_a: float) -> Drive:
         drive = Drive(
             program.duration_s, program.start_v, program.stop_v, program.look > 0, units,
-            self.source_ohm, current_limit_a,
+            self.source_ohm, current_limit_a, reads=program.phase == Phase.READ,
         )  # fmt: skip
         return drive if self.readout.samples == 1 else drive.sampled(self.readout.samples)
 
@@ -145,7 +149,7 @@ class PhysicsBench(Bench):
             duration_s = self._together_s(lasting_s, cells)
         else:
             start_s = self._starts_s(lasting_s, cells)
-            terminal = self.model.play(self.state, cells, self._begun(payload.drive, start_s))
+            terminal = self._play(cells, self._begun(payload.drive, start_s))
         self.clock.sleep(duration_s)
         shape = (len(timeline.look), len(cells))
         time_s = start_s + timeline.time_s
@@ -164,6 +168,10 @@ class PhysicsBench(Bench):
             status = limited.astype(np.int64) | over.astype(np.int64) << 1
             limited = limited | over
         return Readings(time_s, source_v, voltage_v, current_a, limited, status, timeline.look)
+
+    def _play(self, cells: Indices, drive: Drive) -> Terminal:
+        """Take cells through a drive, each by a source of its own."""
+        return self.model.play(self.state, cells, drive)
 
     def _starts_s(self, lasting_s: Floats, cells: Indices) -> float | Floats:
         """Tell when each cell's turn comes, if all together or one after the other."""
@@ -215,7 +223,7 @@ class PhysicsBench(Bench):
         for step, shown in zip(payload.steps, seen, strict=True):
             places = columns - first
             begun = self._begun(step.of_columns(columns), start_s + lasting_s[places])
-            at = self.model.play(self.state, cells[columns], begun)
+            at = self._play(cells[columns], begun)
             for kept, new in zip(shown, at, strict=True):
                 kept[:, places] = new
             begin, end, _ = step.units[0]
@@ -241,8 +249,9 @@ class PhysicsBench(Bench):
         edge = Drive(
             edge_s[None].copy(), level_v[None].copy(), np.zeros((1, len(columns))),
             np.zeros(1, np.bool_), np.array([[0, 1, 1]]), self.source_ohm, step.limit_a,
+            reads=None if step.reads is None else step.reads[-1:],
         )  # fmt: skip
-        self.model.play(self.state, cells[columns], self._begun(edge, start_s))
+        self._play(cells[columns], self._begun(edge, start_s))
         return edge_s
 
     def _read_out(
@@ -260,6 +269,9 @@ class PhysicsBench(Bench):
             told_v = source_v - current_a * self.source_ohm
             voltage_v = np.where(limited, voltage_v, told_v)
         return current_a, voltage_v, over
+
+    def _preset(self, conductance_s: Floats, cells: Indices, read_v: float) -> None:
+        self.model.preset(self.state, cells, conductance_s, read_v)
 
     def _snapshot(self) -> bytes:
         buffer = io.BytesIO()
@@ -279,7 +291,8 @@ class PhysicsBench(Bench):
                 )
             self.state = kept["state"]
             self._noise_draws = kept["noise_draws"]
-            self.ledger.own = kept["ledger"]
+            for name in kept["ledger"].dtype.names or ():
+                self.ledger.own[name] = kept["ledger"][name]
             self._time.jump_to(float(kept["now_s"]))
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from hil.bench import Bench, Cells, Sample
+from hil.bench import Bench
+from hil.cells import Cells, Sample
 from hil.config import BenchFile
 from hil.errors import ConfigError
 from hil.limits import Limits, PhaseLimits

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.bench import Assurance, Bench, Cells, Indices, Prepared, Sample
+from hil.bench import Assurance, Bench, Prepared
 from hil.capabilities import Capabilities
+from hil.cells import Cells, Indices, Sample
 from hil.clock import Clock
 from hil.drivers.arcone.board import SCHEMES, STAYS_ON, ArcOne, connected, safe_messages
 from hil.drivers.arcone.steps import Part, Pause, Reads, Shot, Step, lasting_s, parts_of

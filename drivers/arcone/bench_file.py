@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from hil.bench import Bench, Cells
+from hil.bench import Bench
+from hil.cells import Cells
 from hil.clock import RealClock
 from hil.drivers.bench_file import InstrumentBenchFile, Wired
 from hil.errors import ConfigError

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.bench import Assurance, Bench, Cells, Indices, Prepared, Sample
+from hil.bench import Assurance, Bench, Prepared
 from hil.capabilities import Capabilities
+from hil.cells import Cells, Indices, Sample
 from hil.clock import Clock
 from hil.drivers.composed.plan import Boxes, Firing, Measuring, Plan, SlowPulses, Step, planned
 from hil.drivers.roles import (

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hil.bench import Assurance, Bench, Cells, Indices, Prepared, Sample
+from hil.bench import Assurance, Bench, Prepared
 from hil.capabilities import Capabilities
+from hil.cells import Cells, Indices, Sample
 from hil.clock import Clock
 from hil.drivers.keithley4200.executions import TICKS_PER_S
 from hil.drivers.keithley4200.instrument import Keithley4200A, connected

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from hil.bench import Bench, Indices
+from hil.bench import Bench
+from hil.cells import Indices
 from hil.errors import CellFault, ConfigError
 from hil.program import Phase, Program, pulse, read, staircase, wait
 from hil.protocol import Batch, Columns, Protocol, RunView, Summary, Table

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hil.bench import Indices
+from hil.cells import Indices
 from hil.errors import ConfigError
 from hil.limits import PhaseLimits
 from hil.readings import Readings

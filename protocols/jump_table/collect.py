@@ -18,7 +18,8 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from hil.bench import Bench, Indices
+from hil.bench import Bench
+from hil.cells import Indices
 from hil.errors import ConfigError
 from hil.program import Program, pulse, read, wait
 from hil.protocol import Batch, Columns, Protocol, RunView, Summary, Table

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.bench import Bench, Indices
+from hil.bench import Bench
+from hil.cells import Indices
 from hil.errors import CellFault
 from hil.protocol import RunView, Table
 from hil.readings import Readings

@@ -28,6 +28,9 @@ class Drive:
         Regulated current limit (compliance) of the source, inf for none.
     start_s : float or (columns,) float64
         When it begins, for what changes with time by itself (`Model.ages`).
+    reads : (segments,) bool or None
+        Whether a segment only reads: an array biases its other lines otherwise then. To a cell it
+        is all the same.
     """
 
     duration_s: Floats
@@ -38,6 +41,7 @@ class Drive:
     source_ohm: float
     limit_a: float
     start_s: float | Floats = 0.0
+    reads: NDArray[np.bool_] | None = None
 
     @cached_property
     def looks(self) -> NDArray[np.int64]:
@@ -102,9 +106,10 @@ class Drive:
         )
         bounds = np.append(begins, parts.sum())
         units = np.column_stack((bounds[self.units[:, :2]], self.units[:, 2]))
-        return Drive(
-            self.duration_s[source] / share, start_v, stop_v, self.measured[source], units,
-            self.source_ohm, self.limit_a, self.start_s,
+        return replace(
+            self, duration_s=self.duration_s[source] / share, start_v=start_v, stop_v=stop_v,
+            measured=self.measured[source], units=units,
+            reads=None if self.reads is None else self.reads[source],
         )  # fmt: skip
 
     def of_columns(self, columns: NDArray[np.int64]) -> "Drive":
@@ -114,11 +119,10 @@ class Drive:
             start_s = start_s[columns]
         if self.columns == 1:
             return self if start_s is self.start_s else replace(self, start_s=start_s)
-        return Drive(
-            np.ascontiguousarray(self.duration_s[:, columns]),
-            np.ascontiguousarray(self.start_v[:, columns]),
-            np.ascontiguousarray(self.stop_v[:, columns]),
-            self.measured, self.units, self.source_ohm, self.limit_a, start_s,
+        return replace(
+            self, duration_s=np.ascontiguousarray(self.duration_s[:, columns]),
+            start_v=np.ascontiguousarray(self.start_v[:, columns]),
+            stop_v=np.ascontiguousarray(self.stop_v[:, columns]), start_s=start_s,
         )  # fmt: skip
 
 

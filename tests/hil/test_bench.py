@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.bench import Bench, Cells, Prepared, Sample
+from hil.bench import Bench, Prepared
 from hil.capabilities import Capabilities
+from hil.cells import Cells, Sample
 from hil.clock import VirtualClock
 from hil.errors import LimitExceeded, NotSupported
 from hil.limits import Budget, Limits, PhaseLimits

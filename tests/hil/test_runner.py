@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from hil import keeper, runner
-from hil.bench import Bench, Cells, Sample
+from hil.bench import Bench
 from hil.catalog import PROTOCOLS
+from hil.cells import Cells, Sample
 from hil.config import NamedBench, find_bench
 from hil.errors import CellFault, LimitExceeded
 from hil.limits import STRESS, Budget

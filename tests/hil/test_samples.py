@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def stress(pulses: int, highest_v: float = 1.0, lowest_v: float = -1.0) -> np.ndarray:
-    one = (pulses, 0.1 * pulses, 0.2 * pulses, 1e-9 * pulses, highest_v, lowest_v)
+    one = (pulses, 0.1 * pulses, 0.2 * pulses, 1e-9 * pulses, highest_v, lowest_v, 3 * pulses)
     return np.array([one, one], STRESS)
 
 

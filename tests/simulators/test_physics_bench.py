@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hil.bench import Bench, Cells
+from hil.bench import Bench
+from hil.cells import Cells
 from hil.config import find_bench, shipped_benches
 from hil.decode import read_toml
 from hil.errors import ConfigError

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, norm
 
-from hil.bench import Bench, Cells, Sample
+from hil.bench import Bench
+from hil.cells import Cells, Sample
 from hil.config import find_bench
 from hil.errors import CellFault, ConfigError
 from hil.limits import Limits, PhaseLimits

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from hil.bench import Cells
+from hil.cells import Cells
 from hil.config import find_bench
 from hil.errors import ConfigError, NotSupported
 from hil.limits import Limits, PhaseLimits

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hil.bench import Cells
+from hil.cells import Cells
 from hil.limits import Limits, PhaseLimits
 from hil.program import pulse, read
 from hil.simulators.instruments.keithley4200 import unconfirmed

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.bench import Cells
+from hil.cells import Cells
 from hil.config import find_bench
 from hil.errors import ConfigError, NotSupported
 from hil.program import Program, pulse, read
