@@ -9,11 +9,11 @@ from hil.bench import Bench, Prepared
 from hil.capabilities import Capabilities
 from hil.cells import Cells, Sample
 from hil.clock import VirtualClock
-from hil.errors import LimitExceeded, NotSupported
+from hil.errors import ConfigError, LimitExceeded, NotSupported
 from hil.limits import Budget, Limits, PhaseLimits
 from hil.program import Program, pulse, read, wait
 from hil.protocol import RunView
-from hil.readings import Readings
+from hil.readings import Products, Readings
 
 LIMITS = Limits(
     read=PhaseLimits(positive_v=0.2, negative_v=-0.2, current_a=50e-6),
@@ -128,3 +128,62 @@ def test_a_batchs_generator_goes_on_and_the_next_batch_has_another() -> None:
     assert first != second
     view.batch += 1
     assert view.rng().random() not in (first, second)
+
+
+class Array(Paper):
+    """Two rows of one cell each that takes vectors and presets, and notes them."""
+
+    def __init__(self, **can: Any) -> None:
+        super().__init__(**can)
+        self.cells = Cells(rows=2)
+
+    def _multiply(self, program: Program) -> Products:
+        self.calls.append(f"vectors {program.timeline.source_v.tolist()}")
+        return Products(np.zeros((1, 1)), np.zeros((1, 1), bool), np.zeros(1))
+
+    def _preset(self, conductance_s: np.ndarray, cells: np.ndarray, read_v: float) -> None:
+        self.calls.append(f"preset {conductance_s.tolist()} of {cells.tolist()} at {read_v}")
+
+
+def test_vectors_are_checked_and_booked_on_every_cell() -> None:
+    with Array(multiplies=True) as bench:
+        bench.multiply([[0.1, -0.2], [0.2, 0.0]], dwell_s=1e-3, edge_s=1e-6)
+        assert bench.calls[-1] == "vectors [[0.1, -0.2], [0.2, 0.0]]"
+        own = bench.ledger.own
+        assert own["bias_s"] == pytest.approx([2 * 1.002e-3, 1.002e-3])
+        assert own["bias_vs"] == pytest.approx([0.3 * 1.001e-3, 0.2 * 1.001e-3])
+        assert own["energy_j"] == pytest.approx(own["bias_vs"] * LIMITS.read.current_a)
+        assert own["lowest_v"].tolist() == [0.0, -0.2]
+        before = own.copy()
+        for volts, error in (
+            ([0.3, 0.0], LimitExceeded), ([0.1], ConfigError), ([[0.1, np.nan]], ConfigError),
+            (np.zeros((0, 2)), ConfigError), (np.zeros((1, 1, 2)), ConfigError),
+        ):  # fmt: skip
+            with pytest.raises(error):
+                bench.multiply(volts, dwell_s=1e-3)
+        with pytest.raises(LimitExceeded, match="budget"):
+            bench.multiply([0.2, 0.2], dwell_s=1.0)
+        assert (own == before).all()
+    with pytest.raises(ConfigError, match="not open"):
+        bench.multiply([0.1, 0.1], dwell_s=1e-3)
+
+
+def test_a_preset_is_told_to_whoever_keeps_the_record() -> None:
+    bench, told = Array(presets=True), []
+    bench.on_preset = told.append
+    bench.preset(1e-5, np.array([1]))
+    bench.preset(np.array([1e-5, 2e-5]), read_v=0.2)
+    assert bench.calls == [
+        "preset [1e-05] of [1] at 0.1",
+        "preset [1e-05, 2e-05] of [0, 1] at 0.2",
+    ]
+    assert told[1] == "2 cells put at 1e-05 to 2e-05 S at 0.2 V without a pulse"
+    assert not bench.ledger.own["pulses"].any()
+
+
+def test_vectors_and_presets_are_refused_where_there_are_none() -> None:
+    with Array() as bench:
+        with pytest.raises(NotSupported, match="all rows at once"):
+            bench.multiply([0.1, 0.1], dwell_s=1e-3)
+        with pytest.raises(NotSupported, match="pulses"):
+            bench.preset(1e-5)

@@ -235,3 +235,20 @@ def test_a_budget_below_zero_is_refused(hil: Callable[..., Any]) -> None:
     assert told.code == 1
     assert "limits.budget.pulses" in told.err
     assert ">= 0" in told.err
+
+
+def test_a_file_from_before_there_were_arrays_is_read_on(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as old:
+        old.execute(
+            "CREATE TABLE stress (kind TEXT, device TEXT, run TEXT, cell INTEGER, pulses NOT NULL,"
+            " bias_vs NOT NULL, bias_s NOT NULL, energy_j NOT NULL, highest_v NOT NULL, "
+            "lowest_v NOT NULL, PRIMARY KEY (kind, device, run, cell))"
+        )
+        old.execute(
+            "INSERT INTO stress VALUES ('physics', 'W1', 'old', 0, 7, 1, 1, 1, 1.5, 0)"
+        )
+    old.close()
+    with log(tmp_path, "a") as first:
+        first.write(stress(5))
+        assert first.earlier(2)[["pulses", "disturbs"]].tolist() == [(7, 0), (0, 0)]
+        assert first.own(2)["disturbs"].tolist() == [15, 15]
