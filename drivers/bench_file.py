@@ -52,6 +52,8 @@ class Wired(NamedTuple):
         A resistor at the cell (ohm).
     rows, columns : int
         Of the cells.
+    row_wire_ohm, column_wire_ohm : float
+        Of the lines of an array, from one cell to the next (ohm).
     """
 
     instruments: dict[str, InstrumentPlan]
@@ -59,6 +61,8 @@ class Wired(NamedTuple):
     series_ohm: float = 0.0
     rows: int = 1
     columns: int = 1
+    row_wire_ohm: float = 0.0
+    column_wire_ohm: float = 0.0
 
 
 class InstrumentBenchFile(BenchFile, kw_only=True, forbid_unknown_fields=True):

@@ -264,6 +264,7 @@ class Bench(ABC):
             )
         program = vectors(volts, dwell_s=dwell_s, edge_s=edge_s)
         stress, _ = check_limits(program, self.limits)
+        self._refuse_vectors(program)
         stress["energy_j"] *= self.limits.read.current_a
         stress = stress.repeat(columns)
         self.ledger.refuse_beyond(self.limits.budget, self.cells.indices, stress)
@@ -362,6 +363,9 @@ class Bench(ABC):
 
     def _restore(self, snapshot: bytes) -> None:
         raise NotSupported(f"bench {self.name} cannot bring back a state of its cells")
+
+    def _refuse_vectors(self, program: Program) -> None:  # noqa: B027
+        """Raise for vectors that the bench cannot put on its rows; pure."""
 
     def _multiply(self, program: Program) -> Products:
         raise NotSupported(f"bench {self.name} cannot put a vector on all rows at once")

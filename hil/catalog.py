@@ -52,6 +52,7 @@ PROTOCOLS = Catalog(
         "forming": "hil.protocols.basics.forming:Forming",
         "iv": "hil.protocols.basics.iv:IVSweep",
         "jump-table": "hil.protocols.jump_table.collect:JumpTableCollection",
+        "read-map": "hil.protocols.basics.read_map:ReadMap",
     },
 )
 MODELS = Catalog(
@@ -72,6 +73,7 @@ BENCH_KINDS = Catalog(
     "hil.benches",
     "kind of bench",
     {
+        "array": "hil.simulators.array.file:ArrayFile",
         "arcone": "hil.drivers.arcone.bench_file:ArcOneFile",
         "composed": "hil.drivers.composed.bench_file:ComposedFile",
         "keithley4200": "hil.drivers.keithley4200.bench_file:Keithley4200File",

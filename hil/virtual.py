@@ -17,7 +17,8 @@ from msgspec import Meta
 from hil.clock import LabClock
 from hil.errors import InstrumentError
 
-START_WITHIN_S = 60.0
+START_WITHIN_S = 240.0
+"""A first start compiles the kernels of model and network, minutes on a busy machine (s)."""
 CONNECT_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 60.0
 LEAVE_WITHIN_S = 10.0
@@ -74,6 +75,9 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         the other one is refused.
     series_ohm : float
         A resistor at the cell (ohm).
+    row_wire_ohm, column_wire_ohm : float
+        Of the lines of an array, from one cell to the next (ohm); only a board that drives all
+        lines of an array works into them.
     seed : int
         Of everything random about the cell and the instruments.
     pace : str
@@ -88,6 +92,8 @@ class LabPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     parameters: dict[str, Any] = {}
     sets_at: Literal[1, -1] | None = None
     series_ohm: float = 0.0
+    row_wire_ohm: float = 0.0
+    column_wire_ohm: float = 0.0
     seed: int = 0
     pace: Literal["virtual", "real"] = "virtual"
 

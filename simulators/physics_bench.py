@@ -25,7 +25,7 @@ from hil.clock import VirtualClock
 from hil.draws import normals
 from hil.errors import StoreError
 from hil.limits import Limits
-from hil.program import Phase, Program
+from hil.program import Demands, Phase, Program
 from hil.readings import Readings
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.model import Device
@@ -119,7 +119,7 @@ class PhysicsBench(Bench):
 
     def _prepare(self, program: Program, cells: Indices, current_limit_a: float) -> Prepared:
         drive = self._drive(program, program.units, current_limit_a)
-        self.model.refuse(drive)
+        self._refuse(drive, program.demands)
         steps: tuple[Drive, ...] = ()
         if program.demands.stop_at_limit:
             steps = tuple(
@@ -149,7 +149,8 @@ class PhysicsBench(Bench):
             duration_s = self._together_s(lasting_s, cells)
         else:
             start_s = self._starts_s(lasting_s, cells)
-            terminal = self._play(cells, self._begun(payload.drive, start_s))
+            drive = self._begun(payload.drive, start_s)
+            terminal = self._play(cells, drive, payload.program.demands)
         self.clock.sleep(duration_s)
         shape = (len(timeline.look), len(cells))
         time_s = start_s + timeline.time_s
@@ -169,7 +170,11 @@ class PhysicsBench(Bench):
             limited = limited | over
         return Readings(time_s, source_v, voltage_v, current_a, limited, status, timeline.look)
 
-    def _play(self, cells: Indices, drive: Drive) -> Terminal:
+    def _refuse(self, drive: Drive, demands: Demands) -> None:  # noqa: ARG002
+        """Raise NotSupported where there is no answer to a drive; pure."""
+        self.model.refuse(drive)
+
+    def _play(self, cells: Indices, drive: Drive, demands: Demands) -> Terminal:  # noqa: ARG002
         """Take cells through a drive, each by a source of its own."""
         return self.model.play(self.state, cells, drive)
 
@@ -223,7 +228,7 @@ class PhysicsBench(Bench):
         for step, shown in zip(payload.steps, seen, strict=True):
             places = columns - first
             begun = self._begun(step.of_columns(columns), start_s + lasting_s[places])
-            at = self._play(cells[columns], begun)
+            at = self._play(cells[columns], begun, program.demands)
             for kept, new in zip(shown, at, strict=True):
                 kept[:, places] = new
             begin, end, _ = step.units[0]
@@ -251,17 +256,14 @@ class PhysicsBench(Bench):
             np.zeros(1, np.bool_), np.array([[0, 1, 1]]), self.source_ohm, step.limit_a,
             reads=None if step.reads is None else step.reads[-1:],
         )  # fmt: skip
-        self._play(cells[columns], self._begun(edge, start_s))
+        self._play(cells[columns], self._begun(edge, start_s), program.demands)
         return edge_s
 
     def _read_out(
         self, terminal: Terminal, source_v: Floats, limited: NDArray[np.bool_], cells: Indices
     ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Read what is at the terminals; without a voltmeter the current tells the voltage."""
-        count = len(limited)
-        draws = self._noise_draws[cells] + np.arange(count, dtype=np.uint64)[:, None]
-        self._noise_draws[cells] += np.uint64(count)
-        noise = normals(self._noise_keys[cells], _READ_NOISE, draws)
+        noise = self._noise(len(limited), cells)
         current_a, voltage_v, over = self.readout.measured(
             terminal.current_a, terminal.voltage_v, noise
         )
@@ -269,6 +271,13 @@ class PhysicsBench(Bench):
             told_v = source_v - current_a * self.source_ohm
             voltage_v = np.where(limited, voltage_v, told_v)
         return current_a, voltage_v, over
+
+    def _noise(self, count: int, cells: Indices) -> Floats:
+        """Draw the next standard normal numbers of each cell's readings, (count, cells)."""
+        draws = self._noise_draws[cells] + np.arange(count, dtype=np.uint64)[:, None]
+        self._noise_draws[cells] += np.uint64(count)
+        noise: Floats = normals(self._noise_keys[cells], _READ_NOISE, draws)
+        return noise
 
     def _preset(self, conductance_s: Floats, cells: Indices, read_v: float) -> None:
         self.model.preset(self.state, cells, conductance_s, read_v)

@@ -25,6 +25,16 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: Annotated[str, Meta(description="a model's name, or a model file")]
     parameters: Annotated[dict[str, Any], Meta(description="those that differ")] = {}
 
+    def settled(self, folder: Path, sample: Sample) -> "Device":
+        """Write out all parameters; raises ConfigError for a pristine device called formed."""
+        model, parameters = resolve(self.model, self.parameters, folder)
+        if sample.formed and parameters.get("forming") not in (None, False):
+            raise ConfigError(
+                "the device has a forming layer, with which each run begins with pristine cells; "
+                "write formed = false in [sample], or take the layer away (forming = false)"
+            )
+        return Device(model=model, parameters=parameters)
+
 
 class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
     """A bench of simulated cells."""
@@ -38,13 +48,7 @@ class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
 
     def settled(self, folder: Path) -> "PhysicsFile":
         """Write out the model's parameters, so that the run does not depend on a model file."""
-        model, parameters = resolve(self.device.model, self.device.parameters, folder)
-        if self.sample.formed and parameters.get("forming") not in (None, False):
-            raise ConfigError(
-                "the device has a forming layer, with which each run begins with pristine cells; "
-                "write formed = false in [sample], or take the layer away (forming = false)"
-            )
-        return msgspec.structs.replace(self, device=Device(model=model, parameters=parameters))
+        return msgspec.structs.replace(self, device=self.device.settled(folder, self.sample))
 
     def build(
         self,

@@ -3,7 +3,8 @@
 The board times edges, reads and what lies between a pulse and its read by itself; everything lasts
 at least as long as the program says. It tells resistances: the voltage of a reading is the one it
 was told to read at, the current follows. It neither limits nor measures the current of a pulse.
-Not done: the board's own algorithms (jobs 201, 141, ...), its sessions for other instruments.
+Not done: the board's own algorithms (jobs 201, 141, ...), its sessions for other instruments, and
+vectors on all rows (`multiply`), for its job 50 puts several words at one voltage only.
 """
 
 import math
@@ -15,21 +16,29 @@ from hil.bench import Assurance, Bench, Prepared
 from hil.capabilities import Capabilities
 from hil.cells import Cells, Indices, Sample
 from hil.clock import Clock
-from hil.drivers.arcone.board import SCHEMES, STAYS_ON, ArcOne, connected, safe_messages
+from hil.drivers.arcone.board import OPTIONS, STAYS_ON, ArcOne, connected, safe_messages
 from hil.drivers.arcone.steps import Part, Pause, Reads, Shot, Step, lasting_s, parts_of
-from hil.drivers.arcone.unconfirmed import READABLE_OHM
+from hil.drivers.arcone.unconfirmed import READ_SCHEME, READABLE_OHM
 from hil.drivers.safety import safe_if_it_fails
 from hil.errors import HilError, InstrumentError, NotSupported
 from hil.guard import SafeMessages
 from hil.limits import Limits
-from hil.program import Program
+from hil.program import Demands, Program
 from hil.readings import Readings
+from hil.schemes import SCHEMES, Biasing
 
 NOT_MEASURED = 1
 """Status of a read at 0 V, where the board has nothing to tell."""
 FIRST_READ_V = 0.1
 """Read voltage until a program says one; nothing is read at it (V)."""
 _ROUNDING = 1e-6
+FLOATING = "float"
+"""The scheme that holds for reads too."""
+_OTHERS = {
+    "V/2": "cells on the same lines see half of each pulse, booked as disturbs",
+    "V/3": "all other cells see a third of each pulse, either way round, booked as disturbs",
+    FLOATING: "lines not selected float: up to the whole of each pulse is booked for other cells",
+}
 _ZEROS = "reads at 0 V are not played and count as 0: the board tells resistances"
 
 
@@ -39,6 +48,33 @@ class Line(NamedTuple):
     address: str
     parity: str
     baud_rate: int
+
+
+class BoardBiasing(Biasing):
+    """What a board does with lines that are not selected: one option for pulses and for reads."""
+
+    __slots__ = ()
+
+    def of(self, demands: Demands) -> tuple[str, str]:
+        """Name the schemes of a program: for pulses, for reads.
+
+        Raises
+        ------
+        NotSupported
+            For one that a board does not have, or another one for reads than follows from it.
+        """
+        write = demands.scheme or self.write
+        if write not in OPTIONS:
+            raise NotSupported(
+                f"an ArC ONE does not pulse with lines {write}; it has {', '.join(OPTIONS)}"
+            )
+        read = write if write == FLOATING else READ_SCHEME
+        if demands.read_scheme not in (None, read):
+            raise NotSupported(
+                f"an ArC ONE that pulses under {write} reads under {read}, not "
+                f"{demands.read_scheme}; leave read_scheme out"
+            )
+        return write, read
 
 
 class Plan(NamedTuple):
@@ -70,8 +106,8 @@ class ArcOneBench(Bench):
     cells : Cells
         Rows and columns, 32 at most.
     scheme : str
-        What lines that are not selected are at, where a program asks for nothing: "V/2", "V/3" or
-        "float".
+        What lines that are not selected are at in pulses, where a program asks for nothing:
+        "V/2", "V/3" or "float". In reads they are at ground, or float if they do in pulses.
     series_ohm : float
         Resistor at each cell (ohm).
     virtual : bool
@@ -94,21 +130,24 @@ class ArcOneBench(Bench):
         sets_at: int,
         virtual: bool,
     ) -> None:
+        lines = BoardBiasing(SCHEMES, scheme, None)
         super().__init__(
             name,
             cells=cells,
             capabilities=Capabilities(
-                current_limit="series" if series_ohm > 0 else "none", schemes=tuple(SCHEMES)
+                current_limit="series" if series_ohm > 0 else "none",
+                schemes=(*OPTIONS, READ_SCHEME),
             ),
             limits=limits,
             clock=clock,
             sample=sample,
             source_ohm=series_ohm,
             sets_at=sets_at,
+            biasing=lines,
         )
         self.kind = "virtual" if virtual else "hardware"
         self._line = line
-        self._scheme = scheme
+        self._lines = lines
         self._board: ArcOne | None = None
         self._started: str | None = None
 
@@ -126,12 +165,19 @@ class ArcOneBench(Bench):
             *super().assurances(),
             Assurance("current of pulses", "assumed", current),
             Assurance("voltages and widths", "assumed", "the board cannot be asked for them"),
-            Assurance(
-                "other cells", "assumed", f"{self._scheme}, by the board; no ledger knows of it"
-            ),
+            Assurance("other cells", "assumed", self._of_others()),
             Assurance("offset", "assumed", _ZEROS),
             Assurance("step", "verified", "the board is asked for its version after each program"),
             Assurance("lost connection", "assumed", STAYS_ON),
+        )
+
+    def _of_others(self) -> str:
+        """Say what cells are given that are not selected."""
+        write, read = self._lines.of(Demands())
+        if write == FLOATING:
+            return "their lines float; up to the whole voltage is booked for each of them"
+        return (
+            f"lines at {write} in pulses, {read} in reads; booked as if no line had a resistance"
         )
 
     def identity(self) -> str:
@@ -145,7 +191,7 @@ class ArcOneBench(Bench):
             baud_rate=self._line.baud_rate,
         )  # fmt: skip
         self.touched = True
-        self._start(self._board, self._scheme)
+        self._start(self._board, self._lines.write)
 
     def _prepare(self, program: Program, cells: Indices, _current_limit_a: float) -> Prepared:
         if program.demands.stop_at_limit:
@@ -155,20 +201,19 @@ class ArcOneBench(Bench):
         columns = tuple(parts_of(program, column) for column in range(program.columns))
         times_s = [lasting_s(parts) for parts in columns]
         duration_s = sum(times_s) if len(columns) > 1 else times_s[0] * len(cells)
-        plan = Plan(columns, program.demands.scheme or self._scheme)
+        plan = Plan(columns, self._lines.of(program.demands)[0])
         return Prepared(plan, duration_s, self._notes(plan))
 
     def _notes(self, plan: Plan) -> tuple[str, ...]:
         """Say what is not as the program says."""
         steps = [step for parts in plan.columns for part in parts for step in part.steps]
         notes = ["edges and reads are timed by the board: a read takes as long as it takes there"]
-        if any(isinstance(step, Shot) for step in steps) and len(self.cells) > 1:
-            part = {"V/2": "half", "V/3": "a third"}.get(plan.scheme)
-            notes.append(
-                "cells that are not selected float"
-                if part is None
-                else f"cells on the same lines see {part} of each pulse, which is not booked"
-            )
+        pulses = any(isinstance(step, Shot) or getattr(step, "after", None) for step in steps)
+        reads = any(isinstance(step, Reads) for step in steps)
+        if len(self.cells) > 1 and pulses:
+            notes.append(_OTHERS[plan.scheme])
+        if len(self.cells) > 1 and reads and plan.scheme == FLOATING:
+            notes.append("reads take in what flows through other cells: their lines float")
         if any(isinstance(step, Pause) and step.zeros for step in steps):
             notes.append(_ZEROS)
         return tuple(notes)

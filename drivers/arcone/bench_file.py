@@ -22,6 +22,7 @@ INSTRUMENT = "arcone"
 
 _address = re.compile(r"ASRL.+::INSTR|TCPIP\d*::[^:\s]+::\d{1,5}::SOCKET", re.IGNORECASE).fullmatch
 _lines = Meta(ge=1, le=32)
+_WIRE = "a {}'s wire from one cell to the next; only a virtual board is told"
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +44,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Array(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is on the board."""
+    """What is on the board; its wires are as they are, and only the virtual board is told."""
 
     rows: Annotated[int, _lines, Meta(description="words of the board that are used")] = 32
     columns: Annotated[int, _lines, Meta(description="bits of the board that are used")] = 32
@@ -51,6 +52,8 @@ class Array(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Literal["V/2", "V/3", "float"], Meta(description="what lines not selected are at")
     ] = "V/3"
     series_ohm: Annotated[float, quantity("ohm", "resistor at each cell", ge=0)] = 0.0
+    row_wire_ohm: Annotated[float, quantity("ohm", _WIRE.format("row"), ge=0)] = 0.0
+    column_wire_ohm: Annotated[float, quantity("ohm", _WIRE.format("column"), ge=0)] = 0.0
 
 
 class ArcOneFile(InstrumentBenchFile, kw_only=True, forbid_unknown_fields=True):
@@ -84,4 +87,7 @@ class ArcOneFile(InstrumentBenchFile, kw_only=True, forbid_unknown_fields=True):
         """Say that a virtual board stands for the real one; it holds the cells itself."""
         plan = InstrumentPlan(type=INSTRUMENT, options={"ideal": ideal})
         array = self.array
-        return Wired({INSTRUMENT: plan}, {}, array.series_ohm, array.rows, array.columns)
+        return Wired(
+            {INSTRUMENT: plan}, {}, array.series_ohm, array.rows, array.columns,
+            array.row_wire_ohm, array.column_wire_ohm,
+        )  # fmt: skip

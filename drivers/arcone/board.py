@@ -37,8 +37,9 @@ from hil.errors import InstrumentError
 from hil.guard import SafeMessages
 
 BAUD_RATE = 921_600
-SCHEMES = {"V/3": 0, "V/2": 1, "float": 256}
-"""What lines that are not selected are at, and its number in job 0."""
+OPTIONS = {"V/3": 0, "V/2": 1, "float": 256}
+"""What lines that are not selected are at in pulses, and its number in job 0: the makers call it
+sneak path limiting."""
 MOST_V = 12.0
 """Largest voltage, either polarity (V)."""
 _MOST_ARGUMENTS = 7
@@ -175,7 +176,7 @@ class ArcOne(Instrument):  # type: ignore[misc]  # pymeasure has no types
         """
         answer = self._answer(
             "0", READ_CYCLES, *_word_bit(rows, columns), READ_MODES[read_v < 0], 0,
-            SCHEMES[scheme], float(read_v), count=2,
+            OPTIONS[scheme], float(read_v), count=2,
         )  # fmt: skip
         if answer != b"1\n":
             self._suspect("it did not confirm its array")

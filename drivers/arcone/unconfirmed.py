@@ -12,6 +12,11 @@ READ_MODES = (2, 3)
 """Read mode for positive and for negative read voltages: four-point TIA, and its negative twin.
 That the read voltage keeps its sign in the second is open."""
 
+READ_SCHEME = "grounded"
+"""What lines that are not selected are at in reads, unless they float in pulses too: the makers'
+program calls the options "Write: V/3" and "Write: V/2", and what its amplifier reads would be
+the current of other cells otherwise."""
+
 READ_CYCLES = 50
 """What each read is averaged over, as the makers' program sets it."""
 

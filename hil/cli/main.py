@@ -27,6 +27,7 @@ COMMANDS = {
     "pulse": ("hil.cli.probe:pulse", "Send one pulse and read before and after."),
     "check": ("hil.cli.check:check", "Look at a bench: what it is, promises, and reads at 0 V."),
     "simulate": ("hil.cli.simulate:simulate", "Take a model through a waveform, CSV to CSV."),
+    "crossbar": ("hil.cli.crossbar:crossbar", "Show what the wires of an array do to it."),
     "serve": ("hil.cli.serve:serve", "Serve virtual instruments until Ctrl-C."),
     "safe": ("hil.cli.probe:safe", "Bring a bench to 0 V and off."),
 }

@@ -98,21 +98,42 @@ class BenchContract:
 
     def test_apply_books_what_check_announced(self, bench: Bench) -> None:
         program = self.a_pulse(bench) + self.a_read(bench)
-        cost = bench.check(program)
-        before = bench.ledger.own.copy()
-        bench.apply(program)
-        for name in ("pulses", "bias_vs", "bias_s", "energy_j"):
-            booked = bench.ledger.own[name] - before[name]
+        cells = bench.cells.indices  # in an array one: the others on its lines disturb a cell
+        cells = cells if bench.biasing is None else cells[:1]
+        cost = bench.check(program, cells)
+        before = bench.ledger.own[cells]
+        bench.apply(program, cells)
+        for name in ("pulses", "bias_vs", "bias_s", "energy_j", "disturbs"):
+            booked = bench.ledger.own[cells][name] - before[name]
             assert booked == pytest.approx(np.broadcast_to(cost.stress[name], booked.shape))
-        assert (bench.ledger.own["highest_v"] >= cost.positive_v).all()
+        assert (bench.ledger.own[cells]["highest_v"] >= cost.positive_v).all()
+
+    def test_what_other_cells_of_an_array_see_is_booked(self, bench: Bench) -> None:
+        if bench.biasing is None:
+            pytest.skip("cells have lines of their own")
+        program, first = self.a_pulse(bench), np.array([0])
+        disturb = bench.check(program, first).disturb
+        assert disturb is not None
+        before = bench.ledger.own.copy()
+        bench.apply(program, first)
+        row, column = np.divmod(np.arange(1, len(bench.cells)), bench.cells.columns)
+        on_lines = (disturb.on_row, disturb.on_column, disturb.elsewhere)
+        where = np.where(row == 0, 0, np.where(column == 0, 1, 2))
+        for name in ("pulses", "disturbs", "bias_vs", "bias_s", "energy_j"):
+            booked = bench.ledger.own[name][1:] - before[name][1:]
+            announced = np.array([each[name][0] for each in on_lines])
+            assert booked == pytest.approx(announced[where])
 
     def test_only_the_named_cells_are_booked(self, bench: Bench) -> None:
         last = np.array([len(bench.cells) - 1])
         before = bench.ledger.own.copy()
         readings = bench.apply(self.a_read(bench), last)
         assert readings.current_a.shape == (1, 1)
-        untouched = np.delete(np.arange(len(bench.cells)), last)
-        assert (bench.ledger.own[untouched] == before[untouched]).all()
+        others = np.delete(np.arange(len(bench.cells)), last)
+        if bench.biasing is None:
+            assert (bench.ledger.own[others] == before[others]).all()
+        for name in ("pulses", "disturbs"):  # a read is no pulse, for nobody
+            assert (bench.ledger.own[others][name] == before[others][name]).all()
         assert bench.ledger.own["bias_s"][last] > before["bias_s"][last]
 
     def test_a_program_with_a_column_for_each_cell_is_played_to_each(self, bench: Bench) -> None:

@@ -96,6 +96,18 @@ class DeviceContract:
         assert current_a[20] == 0.0
         assert (np.diff(current_a) > 0).all()
 
+    def test_slopes_are_those_of_the_currents(self, device: Device) -> None:
+        state = self.fresh(device)
+        before = state.copy()
+        for voltage_v in (-0.5, -READ_V, 0.02, READ_V, 0.5):
+            current_a, slope_s = device.linearised(state, voltage_v)
+            step_v = 1e-4 * abs(voltage_v)
+            sides_a = [device.current_a(state, voltage_v + way) for way in (-step_v, step_v)]
+            assert current_a == pytest.approx(device.current_a(state, voltage_v), rel=1e-10)
+            assert slope_s == pytest.approx((sides_a[1] - sides_a[0]) / (2 * step_v), rel=1e-4)
+            assert (slope_s > 0).all()
+        assert same(state, before)
+
     def test_set_and_reset_move_the_conductance_apart(self, device: Device) -> None:
         if not self.moves:
             pytest.skip("there is one state")

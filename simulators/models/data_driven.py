@@ -36,6 +36,7 @@ from hil.simulators.models.data_driven_kernel import LAW, Common, walk
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.model import State, records
 from hil.simulators.models.published import Published, within
+from hil.simulators.models.sinh_kernel import SIDES, driven
 from hil.units import quantity
 
 
@@ -107,6 +108,19 @@ class DataDriven(Published, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         a = self._signed("iv_ap_v", "iv_an_v", state, voltage)
         b = self._signed("iv_bp_per_v", "iv_bn_per_v", state, voltage)
         return np.asarray(a / state["resistance_ohm"] * np.sinh(np.clip(b * voltage, -700, 700)))
+
+    def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Compute a/R sinh(b v) and a b/R cosh(b v), the exponent cut at 700."""
+        voltage = np.empty(len(state))
+        voltage[:] = voltage_v
+        current_a, slope_s = np.empty(len(state)), np.empty(len(state))
+        values = tuple(
+            self.parameter(name, state)
+            for name in ("iv_ap_v", "iv_bp_per_v", "iv_an_v", "iv_bn_per_v")
+        )
+        laws = records(SIDES, values, np.arange(len(state)))
+        driven(laws, np.ascontiguousarray(state["resistance_ohm"]), voltage, current_a, slope_s)
+        return current_a, slope_s
 
     def rate(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute dR/dt with a voltage across each cell.

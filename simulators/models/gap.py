@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike
 
 from hil.errors import ConfigError
 from hil.simulators.models.drive import Floats
-from hil.simulators.models.model import State
+from hil.simulators.models.model import State, records
 from hil.simulators.models.published import Published
+from hil.simulators.models.sinh_kernel import DECAY, gapped
 from hil.units import quantity
 
 
@@ -70,3 +71,13 @@ class Gap(Published, frozen=True, kw_only=True, forbid_unknown_fields=True):
         rise = np.exp(np.minimum(np.abs(y) - fall, 700.0))
         half_a = 0.5 * self.parameter("i0_a", state)
         return np.asarray(np.copysign(-half_a * rise * np.expm1(-2.0 * np.abs(y)), y))
+
+    def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Compute I0 exp(-gap/g0) sinh(V/V0) and I0/V0 exp(-gap/g0) cosh(V/V0)."""
+        voltage = np.empty(len(state))
+        voltage[:] = voltage_v
+        current_a, slope_s = np.empty(len(state)), np.empty(len(state))
+        i0_a, v0_v, g0_m = (self.parameter(name, state) for name in ("i0_a", "v0_v", "g0_m"))
+        laws = records(DECAY, (i0_a, 1.0 / v0_v, 1.0 / g0_m), np.arange(len(state)))
+        gapped(laws, np.ascontiguousarray(state["gap_m"]), voltage, current_a, slope_s)
+        return current_a, slope_s

@@ -85,6 +85,10 @@ class Pulsed(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Ohm's law."""
         return np.asarray(state["conductance_s"] * np.asarray(voltage_v, float))
 
+    def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Ohm's law and the conductance."""
+        return self.current_a(state, voltage_v), state["conductance_s"].copy()
+
     def refuse(self, drive: Drive) -> None:
         """Raise NotSupported for a waveform with anything but known pulses beyond quiet_v.
 

@@ -40,6 +40,10 @@ class Resistor(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Compute V / R."""
         return np.asarray(np.asarray(voltage_v, float) / state["resistance_ohm"])
 
+    def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Compute V / R and 1 / R."""
+        return self.current_a(state, voltage_v), 1.0 / state["resistance_ohm"]
+
     def _walk(
         self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal
     ) -> None:

@@ -169,7 +169,8 @@ def test_vectors_are_checked_and_booked_on_every_cell() -> None:
 
 
 def test_a_preset_is_told_to_whoever_keeps_the_record() -> None:
-    bench, told = Array(presets=True), []
+    told: list[str] = []
+    bench = Array(presets=True)
     bench.on_preset = told.append
     bench.preset(1e-5, np.array([1]))
     bench.preset(np.array([1e-5, 2e-5]), read_v=0.2)

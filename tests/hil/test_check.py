@@ -243,7 +243,7 @@ def test_the_contract_runs_on_the_stated_resistor_and_on_no_other(
 def test_a_bench_that_breaks_the_contract_is_told(
     hil: Hil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(self: Bench, cells: Any, stress: Any) -> None:
+    def forgetful(self: Bench, cells: Any, stress: Any, others: Any) -> None:
         return
 
     monkeypatch.setattr("hil.limits.Ledger.book", forgetful)

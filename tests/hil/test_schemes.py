@@ -136,7 +136,7 @@ def test_booking_is_the_sum_over_all_pairs_of_cells(
 ) -> None:
     program = pulse(np.array(levels_v[: len(cells)]), high_s=1e-6)
     biasing = Biasing(SCHEMES, name, None)
-    disturb = biasing.disturb(program, LIMITS, 4)
+    _, *places = biasing.disturb(program, LIMITS, 4)
     expected = np.zeros((3, 4))
     for place, cell in enumerate(cells):
         for row in range(3):
@@ -144,7 +144,7 @@ def test_booking_is_the_sum_over_all_pairs_of_cells(
                 same_row, same_column = row == cell // 4, column == cell % 4
                 if same_row and same_column:
                     continue
-                one = disturb[1 if same_row else 2 if same_column else 3]
+                one = np.asarray(places[0 if same_row else 1 if same_column else 2])
                 expected[row, column] += one[place if len(one) > 1 else 0]["bias_vs"]
     own = booked(biasing, program, cells)
     alone = Ledger(12)

@@ -1,11 +1,13 @@
 """What the virtual ArC ONE does to its cells: pulses, biases and reads, with their time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from hil.simulators.instruments.arcone import unconfirmed
 from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.lines import Lines
 from hil.simulators.instruments.lab.signal import Signal
 
 LINES = 32
@@ -17,6 +19,19 @@ LOCAL = 0
 
 Place = tuple[int, int]
 """Word and bit, from 1 on."""
+
+_Parts = Mapping[int, tuple[float, float]]
+_PULSE, _READ = unconfirmed.PULSE_PARTS, unconfirmed.READ_PARTS
+
+
+class _Measured(NamedTuple):
+    """What a board puts out and measures (V, V, A)."""
+
+    level_v: float
+    word_v: float
+    """At the selected word line, behind the switch."""
+    current_a: float
+    """Into the selected bit line's amplifier."""
 
 
 class Board:
@@ -68,7 +83,14 @@ class Board:
 
     def read(self, place: Place) -> float:
         """Read a cell at the read voltage and go back to 0 V; resistance (ohm)."""
-        return self.bias(place, self.read_v, max(self.read_cycles, 1) * unconfirmed.READ_CYCLE_S)
+        measured = self._read([place])
+        return self._resistance(self._seen_v(measured), measured.current_a)
+
+    def sum_of(self, places: list[Place]) -> float:
+        """Read cells of one bit line at once; the read voltage over the whole current (ohm)."""
+        if not places:
+            return unconfirmed.LARGEST_OHM
+        return self._resistance(_possible(self.read_v), self._read(places).current_a)
 
     def bias(self, place: Place, level_v: float, lasting_s: float) -> float:
         """Hold a cell at a voltage, read it at the end, go back to 0 V; resistance (ohm)."""
@@ -79,17 +101,18 @@ class Board:
     def step(self, place: Place, before_v: float, level_v: float, lasting_s: float) -> float:
         """Go from one voltage to another, stay, and read at the end; resistance (ohm)."""
         before_v, level_v = _possible(before_v), _possible(level_v)
-        held_s = max(min(lasting_s, unconfirmed.LONGEST_PULSE_S), unconfirmed.READ_CYCLE_S)
         signal = Signal.once(
-            [unconfirmed.EDGE_S, held_s], [before_v, level_v], [level_v, level_v], [False, True]
-        )
-        return self._resistance(level_v, *self._play([place], signal))
+            [unconfirmed.EDGE_S, _held_s(lasting_s)], [before_v, level_v], [level_v, level_v],
+            [False, True],
+        )  # fmt: skip
+        measured = self._play([place], level_v, signal, _PULSE)
+        return self._resistance(self._seen_v(measured), measured.current_a)
 
     def release(self, place: Place, level_v: float) -> None:
         """Go back to 0 V."""
         if _possible(level_v):
             edge = Signal.once([unconfirmed.EDGE_S], [_possible(level_v)], [0.0])
-            self._play([place], edge)
+            self._play([place], 0.0, edge, _PULSE)
 
     def pulse(self, place: Place, level_v: float, width_s: float, series_ohm: float = 0.0) -> None:
         """Pulse a cell, through a series resistance if there is one; a width of 0 is no pulse."""
@@ -109,57 +132,64 @@ class Board:
         signal = Signal.once(
             [edge_s, flat_s, edge_s], [0.0, level_v, level_v], [level_v, level_v, 0.0]
         )
-        self._play(places, signal, series_ohm)
+        self._play(places, level_v, signal, _PULSE, series_ohm)
 
     def wait(self, lasting_s: float) -> None:
         """Let time pass at 0 V."""
         self._spend(min(max(lasting_s, 0.0), unconfirmed.LONGEST_PULSE_S))
 
-    def sum_of(self, places: list[Place]) -> float:
-        """Read cells of one bit line at once; resistance of all together (ohm)."""
-        conductances = [1 / self.read(place) for place in places]
-        return 1 / sum(conductances) if conductances else unconfirmed.LARGEST_OHM
+    def _read(self, places: list[Place]) -> _Measured:
+        """Hold cells of one bit line at the read voltage, measure, and go back to 0 V."""
+        level_v, edge_s = _possible(self.read_v), unconfirmed.EDGE_S
+        held_s = _held_s(max(self.read_cycles, 1) * unconfirmed.READ_CYCLE_S)
+        signal = Signal.once(
+            [edge_s, held_s, edge_s], [0.0, level_v, level_v], [level_v, level_v, 0.0],
+            [False, True, False],
+        )  # fmt: skip
+        return self._play(places, level_v, signal, _READ)
 
     def _play(
-        self, places: list[Place], signal: Signal, series_ohm: float = 0.0
-    ) -> tuple[float, float]:
-        """Play a signal; voltage and current at the first cell at the end (V, A)."""
+        self,
+        places: list[Place],
+        level_v: float,
+        signal: Signal,
+        parts: _Parts,
+        series_ohm: float = 0.0,
+    ) -> _Measured:
+        """Play a signal on the lines; what is measured while the first cell is at a level."""
         begin_s = self._now_s()
         self._spend(signal.lasting_s)
-        cells, shares = self._seeing(places)
-        if not len(cells) or self.session != LOCAL:
-            return float(signal.stop_v[-1]), 0.0
-        path_ohm = 0.0 if self._ideal else unconfirmed.SWITCH_OHM
-        seen = self._lab.play_board(
-            self._port, signal, cells, shares, output_ohm=path_ohm + series_ohm, time_s=begin_s
-        )
-        if not len(seen.current_a):
-            return 0.0, 0.0
-        current_a = float(seen.current_a[-1, 0])
-        voltage_v = float(seen.voltage_v[-1, 0]) + current_a * self._lab.plan.series_ohm
-        return voltage_v, current_a
-
-    def _seeing(self, places: list[Place]) -> tuple[np.ndarray, np.ndarray]:
-        """Tell which cells see something, the selected ones first, and what part of it."""
         rows, columns = self._lab.plan.rows, self._lab.plan.columns
         known = [p for p in places if 1 <= p[0] <= rows and 1 <= p[1] <= columns]
-        if not known:
-            return np.empty(0, np.int64), np.empty(0)
+        if not known or self.session != LOCAL:
+            return _Measured(level_v, level_v, 0.0)
         self.selected = known[0]
-        on_word, on_bit, elsewhere = unconfirmed.SHARES.get(self.sneak_path, (0.0, 0.0, 0.0))
-        part = np.full((rows, columns), elsewhere)
-        words = [word - 1 for word, _ in known]
-        bit = known[0][1] - 1
-        part[words, :] = on_word
-        part[:, bit] = on_bit
-        part[words, bit] = 1.0
-        first = [word * columns + bit for word in words]
-        flat = part.ravel()
-        others = np.setdiff1d(np.flatnonzero(flat), first)
-        cells = np.concatenate((np.array(first, np.int64), others.astype(np.int64)))
-        return cells, flat[cells]
+        word, bit = known[0][0] - 1, known[0][1] - 1
+        lines = self._lines([w - 1 for w, _ in known], bit, parts, series_ohm)
+        seen = self._lab.play_board(
+            self._port, signal, lines, cell=word * columns + bit, time_s=begin_s
+        )
+        if not len(seen.row_a):
+            return _Measured(level_v, level_v, 0.0)
+        dropped_v = float(seen.row_a[-1, word]) * float(lines.row_ohm[word])
+        return _Measured(level_v, level_v - dropped_v, float(seen.column_a[-1, bit]))
 
-    def _resistance(self, level_v: float, voltage_v: float, current_a: float) -> float:
+    def _lines(self, words: list[int], bit: int, parts: _Parts, series_ohm: float) -> Lines:
+        """Tell what part of a signal each line is at, and through what resistance."""
+        rows, columns = self._lab.plan.rows, self._lab.plan.columns
+        on_words, on_bits = parts.get(self.sneak_path, (np.nan, np.nan))
+        row_part, column_part = np.full(rows, on_words), np.full(columns, on_bits)
+        row_ohm = np.full(rows, 0.0 if self._ideal else unconfirmed.SWITCH_OHM)
+        row_part[words], column_part[bit] = 1.0, 0.0
+        row_ohm[words] += series_ohm
+        return Lines(row_part, column_part, row_ohm)
+
+    def _seen_v(self, measured: _Measured) -> float:
+        """Tell the voltage that the current is set against: four points leave out the path."""
+        four = self.read_mode in (FOUR_POINT, FOUR_POINT_NEGATIVE)
+        return measured.word_v if four else measured.level_v
+
+    def _resistance(self, seen_v: float, current_a: float) -> float:
         """Tell what is read: V/I with the amplifier's noise and offset, within its range."""
         if self._overflows():
             return unconfirmed.SMALLEST_OHM
@@ -167,12 +197,15 @@ class Board:
             noise = self._lab.noise(self._port).normals(2) / np.sqrt(max(self.read_cycles, 1))
             current_a *= 1 + unconfirmed.NOISE_PART * float(noise[0])
             current_a += unconfirmed.OFFSET_A + unconfirmed.NOISE_A * float(noise[1])
-        four = self.read_mode in (FOUR_POINT, FOUR_POINT_NEGATIVE)
-        seen_v = voltage_v if four else level_v
         if current_a == 0 or seen_v / current_a <= 0:
             return unconfirmed.LARGEST_OHM
         ohm = seen_v / current_a
         return float(np.clip(ohm, unconfirmed.SMALLEST_OHM, unconfirmed.LARGEST_OHM))
+
+
+def _held_s(lasting_s: float) -> float:
+    """Tell how long a level is held that is measured at its end."""
+    return max(min(lasting_s, unconfirmed.LONGEST_PULSE_S), unconfirmed.READ_CYCLE_S)
 
 
 def _possible(level_v: float) -> float:

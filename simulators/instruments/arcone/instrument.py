@@ -29,10 +29,14 @@ There is no error channel: a token too many or too few is taken as an argument o
 or as a job, and nobody is told. Words and bits count from 1; rows of the lab's array are words,
 columns are bits, and a crosspoint beyond the array is open. Between jobs everything is at 0 V.
 
-Not modelled: currents through cells that are not selected (each sees its part of the voltage and
-adds nothing to what is read), differences between read modes but for the path's resistance, other
-sessions than the local one (nothing reaches the array), jobs of other firmware, triplets that come
-one by one (those of a device come together, when it is done).
+All cells of the array are between its lines, with the wires and resistors that the lab's plan has:
+what words and bits that are not selected are at, or that they float, decides what other cells see
+and what of their currents is read along.
+
+Not modelled: resistance at the bit lines' ends (the amplifier holds a true 0 V), leakage of lines
+that float, capacitance of the lines, differences between read modes but for the path's resistance,
+other sessions than the local one (nothing reaches the array), jobs of other firmware, triplets
+that come one by one (those of a device come together, when it is done).
 """
 
 import struct
@@ -117,6 +121,7 @@ class ArcOne(VirtualInstrument):
             lab, name, spend=self.spend, now_s=lambda: self.now_s, ideal=self.options.ideal,
             overflows=lambda: "over-range" in self.troubles,
         )  # fmt: skip
+        lab.warm_up_board()
         self._job: Steps | None = None
         self._deaf_until_s = -1.0
         self._last_s = -1.0

@@ -11,7 +11,8 @@ value stands where it is done:
   arguments are known, the second follows the vendor's own simulation loosely;
 - a current cut-off of CurveTracer turns the sweep back, or ends it where it is to halt;
 - FormFinder's width grows by a percentage (logarithmic) or by seconds (linear);
-- all lines that are not selected get the protection voltage in reads and in pulses alike.
+- currents are measured where they leave the selected bit line, which is at a true 0 V, whatever
+  flows into it; nothing limits them (`Board`).
 """
 
 VERSION = (3, 0)
@@ -39,7 +40,7 @@ READ_CYCLE_S = 100e-6
 """One of the readings that are averaged (s)."""
 
 SWITCH_OHM = 50.0
-"""Of the path to a cell (ohm); reads with four points do not see it."""
+"""Between the board and each word line (ohm); reads with four points do not see it."""
 NOISE_PART = 5e-3
 """Noise of one reading, rms, as part of the current; averaging makes it less."""
 NOISE_A = 2e-9
@@ -49,9 +50,17 @@ OFFSET_A = 0.5e-9
 SMALLEST_OHM, LARGEST_OHM = 100.0, 100e6
 """Ends of what it reads (ohm); it tells the end for what is beyond."""
 
-SHARES = {0: (1 / 3, 1 / 3, -1 / 3), 1: (1 / 2, 1 / 2, 0.0)}
-"""By sneak path option: what cells see on the same word, on the same bit, elsewhere, as parts of
-the voltage; the textbook's V/3 and V/2. Lines float otherwise, and the cells see nothing."""
+PULSE_PARTS = {0: (1 / 3, 2 / 3), 1: (1 / 2, 1 / 2)}
+"""By sneak path option: what part of the voltage the words and the bits are at that are not
+selected, the textbook's V/3 and V/2; the selected word is at the voltage, the selected bit at 0 V.
+With any other option those lines float, in pulses and in reads. A bias that is read at its end, as
+in CurveTracer, is as high as a pulse and protected alike; the amplifier then takes in what flows
+from the other words too."""
+
+READ_PARTS = {0: (0.0, 0.0), 1: (0.0, 0.0)}
+"""Likewise in reads: at ground, so that nothing flows from other words into the amplifier of the
+selected bit. The makers' program calls the two options "Write: V/3" and "Write: V/2"; with such
+parts in reads the amplifier would take in a part of the current of each cell on the bit."""
 
 SERIES_OHM = {1: 1e3, 2: 1e4, 3: 1e5, 4: 1e6}
 """Series resistances of FormFinder by their number (ohm)."""

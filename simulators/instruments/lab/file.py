@@ -60,6 +60,8 @@ class LabDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rows: Annotated[int, Meta(ge=1, description="of an array")] = 1
     columns: Annotated[int, Meta(ge=1, description="of an array")] = 1
     series_ohm: Annotated[float, quantity("ohm", "a resistor at each cell", ge=0)] = 0.0
+    row_wire_ohm: Annotated[float, quantity("ohm", "of a row, cell to cell", ge=0)] = 0.0
+    column_wire_ohm: Annotated[float, quantity("ohm", "of a column, cell to cell", ge=0)] = 0.0
 
 
 class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +128,8 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             rows=device.rows if device is not None else 1,
             columns=device.columns if device is not None else 1,
             series_ohm=device.series_ohm if device is not None else 0.0,
+            row_wire_ohm=device.row_wire_ohm if device is not None else 0.0,
+            column_wire_ohm=device.column_wire_ohm if device is not None else 0.0,
             seed=seed,
             pace=self.pace,
         )

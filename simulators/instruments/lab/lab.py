@@ -2,9 +2,10 @@
 
 Every source that is on at a cell acts on it: levels at its two lines are subtracted, sources that
 are joined at one line share it through their output resistances. Not modelled: two waveforms at
-one cell at the same time (they are played one after the other), capacitance and resistance of the
-wires other than one resistor at the cell, leakage of an open switch, currents through cells that
-are not selected.
+one cell at the same time (they are played one after the other), capacitance of the wires, leakage
+of an open switch. A board that holds all lines of an array works into its wires and all its cells
+(`play_board`); other sources reach one cell of an array, through one resistor, and no current
+flows through those that they do not select.
 """
 
 import time
@@ -12,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hil.clock import RealClock, VirtualClock
 from hil.errors import ConfigError
+from hil.simulators.crossbar.line_drive import LineTerminal
+from hil.simulators.instruments.lab.lines import LinedCells, Lines
 from hil.simulators.instruments.lab.logs import Event, Log, Message
 from hil.simulators.instruments.lab.signal import Signal
 from hil.simulators.instruments.lab.source import Source
 from hil.simulators.instruments.lab.wiring import Driven, Wiring
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.files import make_model, resolve
+from hil.simulators.models.model import State
 from hil.virtual import LabPlan
 
 _NOISE = 3
@@ -74,6 +77,8 @@ class Lab:
         cells = plan.rows * plan.columns
         self.state = self.model.initial_state(cells, np.random.default_rng([plan.seed, 1]))
         self._refuse_polarity()
+        self._refuse_idle_wires()
+        self._lined = LinedCells(plan, self.model)
         self.wiring = Wiring(plan.wiring, plan.rows, plan.columns)
         self.sources: list[Source] = []
         self.messages: Log[Message] = Log(100_000, 100_000_000)
@@ -82,7 +87,7 @@ class Lab:
         self._noise: dict[str, Noise] = {}
         self.complaint = ""
         """What went wrong last in the simulation itself."""
-        self._warm_up()
+        self._warm_up(self.state)
 
     def now_s(self) -> float:
         """Tell the lab's time (s): as moved, or on the wall since the lab was made."""
@@ -100,11 +105,20 @@ class Lab:
             f"bench.sets_at={self.model.sets_at}"
         )
 
-    def _warm_up(self) -> None:
-        """Have the model's kernels compiled before time counts, on a copy of the cell."""
+    def _refuse_idle_wires(self) -> None:
+        """Raise ConfigError for wires that no source of this lab would work into."""
+        plan = self.plan
+        if plan.wiring and (plan.row_wire_ohm or plan.column_wire_ohm):
+            raise ConfigError(
+                "the wires of an array act where a board drives all its lines, not on the sources "
+                "of a wiring table; leave row_wire_ohm and column_wire_ohm out"
+            )
+
+    def _warm_up(self, state: State) -> None:
+        """Have the model's kernels compiled before time counts, on a copy of cells."""
         level, ends = np.zeros((1, 1)), np.array([[0, 1, 1]])
         drive = Drive(np.full((1, 1), 1e-6), level, level, np.ones(1, bool), ends, 50.0, np.inf)
-        self.model.play(self.state.copy(), np.zeros(1, np.int64), drive)
+        self.model.play(state.copy(), np.zeros(1, np.int64), drive)
 
     def noise(self, port: str) -> Noise:
         """Give the random numbers of a port."""
@@ -196,54 +210,44 @@ class Lab:
         return Terminal(sign * seen.voltage_v, sign * seen.current_a, seen.limited)
 
     def play_board(
-        self,
-        port: str,
-        signal: Signal,
-        cells: NDArray[np.int64],
-        shares: Floats,
-        *,
-        output_ohm: float,
-        time_s: float,
-    ) -> Terminal:
-        """Play a signal on several cells that a board holds between ideal lines.
+        self, port: str, signal: Signal, lines: Lines, *, cell: int, time_s: float
+    ) -> LineTerminal:
+        """Play a signal on the lines of an array, all of which a board holds.
 
         Parameters
         ----------
         port : str
             The board.
         signal : Signal
-            What the selected cell gets.
-        cells : (cells,) int64
-            Which cells; the first one is logged as the selected one.
-        shares : (cells,) float64
-            Part of the signal that each of them sees: 1, 1/2, -1/3, ...
-        output_ohm : float
-            Resistance in series with each cell (ohm).
+            What the selected rows get.
+        lines : Lines
+            What part of it each line gets.
+        cell : int
+            Which cell is selected; only logged.
         time_s : float
             Time in the lab at which the signal began (s).
 
         Returns
         -------
-        Terminal
-            (readings, cells): voltage and current at each cell, without noise.
+        LineTerminal
+            Currents at the ends of all lines, without noise.
 
         Raises
         ------
         NotSupported
             If the model has no answer to the signal; it stands in the log all the same.
         """
-        what = {"kind": "waveform", "aborted": False, "cell": int(cells[0])}
-        self._log(port, time_s, what, signal)
-        drive = Drive(
-            duration_s=np.ascontiguousarray(np.broadcast_to(
-                signal.duration_s[:, None], (len(signal.duration_s), len(cells))
-            )),
-            start_v=signal.start_v[:, None] * shares, stop_v=signal.stop_v[:, None] * shares,
-            measured=signal.measured, units=signal.units,
-            source_ohm=output_ohm + self.plan.series_ohm, limit_a=np.inf, start_s=time_s,
-        )  # fmt: skip
-        self.model.refuse(drive)
-        return self.model.play(self.state, cells, drive)
+        self._log(port, time_s, {"kind": "waveform", "aborted": False, "cell": cell}, signal)
+        return self._lined.play(self.state, signal, lines, time_s)
+
+    def warm_up_board(self) -> None:
+        """Have compiled what `play_board` needs; a board calls it when it is made.
+
+        Cells that switch are played without the others, and one cell alone lies in memory in
+        another way than several, which is another kernel.
+        """
+        self._lined.warm_up(self.state)
+        self._warm_up(self.state[:1])
 
     def _switch(self, one: str, other: str, at_s: float, *, closed: bool) -> None:
         self.advance(at_s)

@@ -42,6 +42,18 @@ class Forming(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         flowing_a = np.asarray(voltage_v, float) / self.pristine_ohm
         return np.where(state["form_v"] != 0, flowing_a, inner.current_a(state, voltage_v))
 
+    def linearised(
+        self, inner: Device, state: State, voltage_v: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Ohm's law for pristine cells, the device's own for the others; nothing is formed."""
+        pristine = state["form_v"] != 0
+        current_a, slope_s = inner.linearised(state, voltage_v)
+        flowing_a = np.asarray(voltage_v, float) / self.pristine_ohm
+        return (
+            np.where(pristine, flowing_a, current_a),
+            np.where(pristine, 1.0 / self.pristine_ohm, slope_s),
+        )
+
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive
     ) -> Terminal:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.simulators.models.drive import Drive, Floats, Terminal
-from hil.simulators.models.model import Device, State
+from hil.simulators.models.model import Device, State, difference
 
 Columns = tuple[tuple[Any, ...], ...]
 """Names and types of columns, as `numpy.dtype` takes them."""
@@ -39,6 +39,17 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def current_a(self, inner: Device, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute the current of each cell at a voltage across the device in this layer."""
         return inner.current_a(state, voltage_v)
+
+    def linearised(
+        self, inner: Device, state: State, voltage_v: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Compute current and slope of each cell, see `Device.linearised`.
+
+        The inner device's own; a difference of currents where the layer changes the current.
+        """
+        if type(self).current_a is Layer.current_a:
+            return inner.linearised(state, voltage_v)
+        return difference(lambda v: self.current_a(inner, state, v), state, voltage_v)
 
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive
@@ -95,6 +106,10 @@ class Layered(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute the current of each cell at a voltage across the whole."""
         return self.layer.current_a(self.inner, state, voltage_v)
+
+    def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Compute current and slope of each cell at a voltage across the whole."""
+        return self.layer.linearised(self.inner, state, voltage_v)
 
     def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
         """Take cells through a drive; the state moves in place."""

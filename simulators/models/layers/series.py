@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.layers.layer import Layer
 from hil.simulators.models.model import Device, State
+from hil.simulators.models.roots import rising_root
 from hil.units import quantity
 
 
@@ -35,6 +36,23 @@ class Series(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tolerances = {"xrtol": 1e-15, "xatol": 1e-300, "frtol": 0.0, "fatol": 0.0}
         found = find_root(miss_v, ends, args=(place, wanted_v), tolerances=tolerances)
         return inner.current_a(state[place], found.x).reshape(shape)
+
+    def linearised(
+        self, inner: Device, state: State, voltage_v: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Solve V = v + R I(v) likewise, with the slope g/(1 + R g) of the two in series."""
+        wanted_v = np.broadcast_to(np.asarray(voltage_v, float), state.shape)
+
+        def miss_v(v: Floats) -> tuple[Floats, Floats]:
+            current_a, slope_s = inner.linearised(state, v)
+            return v + self.series_ohm * current_a - wanted_v, 1.0 + self.series_ohm * slope_s
+
+        inner_v = rising_root(
+            miss_v, np.minimum(wanted_v, 0.0), np.maximum(wanted_v, 0.0), 0.5 * wanted_v,
+            np.abs(wanted_v),
+        )  # fmt: skip
+        current_a, slope_s = inner.linearised(state, inner_v)
+        return current_a, slope_s / (1.0 + self.series_ohm * slope_s)
 
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive

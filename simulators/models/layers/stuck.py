@@ -47,6 +47,15 @@ class Stuck(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         flowing_a = stuck_s * np.asarray(voltage_v, float)
         return np.where(stuck_s > 0, flowing_a, inner.current_a(state, voltage_v))
 
+    def linearised(
+        self, inner: Device, state: State, voltage_v: ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """Ohm's law and the conductance for stuck cells, the device's own for the others."""
+        stuck_s = state["stuck_s"]
+        current_a, slope_s = inner.linearised(state, voltage_v)
+        flowing_a = stuck_s * np.asarray(voltage_v, float)
+        return np.where(stuck_s > 0, flowing_a, current_a), np.where(stuck_s > 0, stuck_s, slope_s)
+
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive
     ) -> Terminal:

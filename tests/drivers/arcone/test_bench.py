@@ -65,7 +65,7 @@ def test_a_pulse_with_its_read_is_one_job(resistors: Site) -> None:
     readings = resistors.bench.apply(pulse(1.0, high_s=1e-6) + read(0.2), np.array([1]))
     assert jobs(resistors) == ["01", "2", "0.2", "3", "1", "2", "1.0", "0.000001"]
     assert readings.conductance_s == pytest.approx(1e-4, rel=1e-6)
-    assert [max(w["stop_v"]) for w in resistors.waveforms()] == [1.0, 0.2, 0.0]
+    assert [max(w["stop_v"]) for w in resistors.waveforms()] == [1.0, 0.2]
 
 
 def test_a_cell_is_selected_once_for_many_pulses(resistors: Site) -> None:
@@ -178,7 +178,10 @@ def test_what_it_cannot_play_is_refused_and_nothing_is_sent(
 
 
 def test_it_reaches_12_v(resistors_lab: VirtualLab) -> None:
-    wide = {"limits.switching.positive_v": "15V", "limits.switching.current_a": "1A"}
+    wide = {
+        "limits.switching.positive_v": "15V", "limits.switching.negative_v": "-5V",
+        "limits.switching.current_a": "1A",
+    }  # fmt: skip
     with Site(resistors_lab, {**RESISTORS, **wide}).bench as bench:
         bench.apply(pulse(12.0, high_s=1e-6), np.array([0]))
         with pytest.raises(NotSupported, match=r"12\.0 V"):

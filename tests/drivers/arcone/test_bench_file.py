@@ -14,17 +14,19 @@ def test_the_shipped_file_is_complete() -> None:
     assert bench.kind == "hardware"
     assert len(bench.cells) == 1024
     assert bench.capabilities.current_limit == "none"
-    assert bench.capabilities.schemes == ("V/3", "V/2", "float")
+    assert bench.capabilities.schemes == ("V/3", "V/2", "float", "grounded")
     (safe,) = bench.safe_messages()
     assert safe.address == "ASRL/dev/ttyACM0::INSTR"
     assert safe.settings["parity"] == 2
 
 
 def test_a_file_becomes_a_lab() -> None:
-    named = find_bench("arcone", {"array.rows": "4", "array.series_ohm": "1kohm"})
+    wires = {"array.row_wire_ohm": "2.5ohm", "array.column_wire_ohm": "1.5ohm"}
+    named = find_bench("arcone", {"array.rows": "4", "array.series_ohm": "1kohm", **wires})
     plan = named.file.counterpart(7)
     assert isinstance(plan, LabPlan)
     assert (plan.rows, plan.columns, plan.series_ohm, plan.seed) == (4, 32, 1000, 7)
+    assert (plan.row_wire_ohm, plan.column_wire_ohm) == (2.5, 1.5)
     assert plan.wiring == {}
 
 
@@ -41,6 +43,8 @@ def test_a_run_can_bring_it_back() -> None:
         ("array.columns", "0", "array.columns"),
         ("array.scheme", "V/4", "V/4"),
         ("array.series_ohm", "-1ohm", "series_ohm"),
+        ("array.row_wire_ohm", "-1ohm", "row_wire_ohm"),
+        ("array.column_wire_ohm", "1V", "column_wire_ohm"),
         ("instrument.parity", "mark", "mark"),
         ("instrument.baud_rate", "0", "baud_rate"),
         *(

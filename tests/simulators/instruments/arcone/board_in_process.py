@@ -16,11 +16,13 @@ class Bare:
     def __init__(
         self, model: str = "resistor", *, rows: int = 4, columns: int = 4, fresh: bool = False,
         parameters: dict[str, Any] | None = None, seed: int = 0, series_ohm: float = 0.0,
-        sneak_path: int = 0, mode: int = 2, **options: Any,
+        row_wire_ohm: float = 0.0, column_wire_ohm: float = 0.0, sneak_path: int = 0,
+        mode: int = 2, **options: Any,
     ) -> None:  # fmt: skip
         plan = LabPlan(
             instruments={}, wiring={}, rows=rows, columns=columns, model=model,
             parameters=parameters or {}, seed=seed, series_ohm=series_ohm,
+            row_wire_ohm=row_wire_ohm, column_wire_ohm=column_wire_ohm,
         )  # fmt: skip
         self.lab = Lab(plan)
         self.instrument = ArcOne("board", self.lab, {"ideal": True, **options})
@@ -56,12 +58,12 @@ class Bare:
         return [event for event in found if event.what["kind"] == "waveform"]
 
     def pulses(self) -> list[tuple[int, float, float]]:
-        """List the pulses: cell, level (V), width at half height (s); reads are longer ones."""
+        """List the pulses: cell, level (V), width at half height (s)."""
         found = []
         for event in self.waveforms():
             signal = event.signal
             assert signal is not None
-            if len(signal.duration_s) == 3:
+            if not signal.measured.any() and len(signal.duration_s) == 3:
                 width_s = float(f"{signal.duration_s[0] + signal.duration_s[1]:.6g}")
                 found.append((event.what["cell"], float(signal.start_v[1]), width_s))
         return found

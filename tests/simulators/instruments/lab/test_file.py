@@ -31,6 +31,8 @@ generator.1 = "bottom"
 model = "resistor"
 parameters = { resistance_ohm = "2kohm" }
 series_ohm = "100ohm"
+row_wire_ohm = "2ohm"
+column_wire_ohm = 3.0
 """
 
 
@@ -55,6 +57,7 @@ def test_a_whole_one(tmp_path: Path) -> None:
         },
         wiring={"smu": "top", "generator.1": "bottom", "generator.2": "ground"},
         model="resistor", parameters={"resistance_ohm": "2kohm"}, series_ohm=100.0,
+        row_wire_ohm=2.0, column_wire_ohm=3.0,
         seed=3, pace="real",
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hil.simulators.instruments.lab.lab import Lab
+from hil.simulators.instruments.lab.lines import Lines
 from hil.simulators.instruments.lab.signal import Signal
 from hil.simulators.instruments.lab.source import Source
 from hil.virtual import LabPlan
@@ -142,8 +143,9 @@ def test_a_cut_signal_moves_a_cell_exactly_as_a_whole_one() -> None:
 
 def test_a_board_shares_its_pulse_with_half_selected_cells() -> None:
     place = lab({}, rows=2, columns=2)
-    seen = place.play_board(
-        "board", pulses(1.0, 1), np.array([0, 1, 2]), np.array([1.0, 0.5, -0.5]),
-        output_ohm=0.0, time_s=0.0,
-    )  # fmt: skip
-    assert seen.current_a == pytest.approx(np.array([[1e-4, 0.5e-4, -0.5e-4]]))
+    lines = Lines(np.array([1.0, 0.5]), np.array([0.0, np.nan]), np.zeros(2))
+    seen = place.play_board("board", pulses(1.0, 2), lines, cell=0, time_s=0.0)
+    # the other column floats, half way between the rows
+    assert seen.column_a == pytest.approx(np.array([[1.5e-4, 0.0]] * 2), abs=1e-12)
+    assert seen.row_a == pytest.approx(np.array([[1.25e-4, 0.25e-4]] * 2))
+    assert [event.what["cell"] for _, event in place.events.since(0)] == [0]
