@@ -3,7 +3,9 @@
 The selected cell has the program's voltage V: its row is at V, its column at 0. The other rows and
 columns are at parts of V, or float. So another cell on the selected row has (1 - columns) V, one
 on the selected column rows V, and one on neither (rows - columns) V; a floating line is somewhere
-between the lines that are driven. Wires only take from that.
+between the lines that are driven. That is with lines that are where they are driven. In wires and
+behind drivers a line gives way to what flows through it: the selected cell gets less, and another
+cell may get more than its part, at most by what its lines lose.
 """
 
 from collections.abc import Mapping
@@ -57,7 +59,7 @@ def seen(scheme: Scheme) -> tuple[Seen, Seen, Seen]:
     """Tell what cells on the selected row, on the selected column and elsewhere may have.
 
     A floating line lies between the lowest and the highest line that is driven (no sources inside
-    an array of passive cells), so each bound is one that no cells can break.
+    an array of passive cells), so each bound is one that no cells can break between ideal lines.
     """
     driven = [0.0, 1.0, *(part for part in (scheme.rows, scheme.columns) if part is not None)]
     least, most = min(driven), max(driven)

@@ -1,7 +1,7 @@
 """An array of cells of any model between wires: reading and writing it, as its sources see it.
 
 The network is quasi-static: no capacitance, so that voltages follow the sources and the cells at
-once. Of what cells do in it `hil.simulators.crossbar.coupling` tells.
+once. Of what cells do in it `hil.simulators.crossbar.writing.coupling` tells.
 
 Not modelled: capacitance and inductance of the lines, heat from one cell to another, limits of
 rows' sources and of more than one column's.
@@ -16,17 +16,19 @@ from numpy.typing import ArrayLike
 from hil.errors import ConfigError, HilError, NotSupported
 from hil.simulators.crossbar.access import Access, Transistor, with_access
 from hil.simulators.crossbar.cells import Cells, GatedLaw, Law
-from hil.simulators.crossbar.circuit import Circuit
-from hil.simulators.crossbar.coupling import Coupling
 from hil.simulators.crossbar.line_drive import Flags, Floats, LineDrive, LineTerminal
-from hil.simulators.crossbar.moves import seen_drive
 from hil.simulators.crossbar.network import Network
 from hil.simulators.crossbar.newton import NonlinearSolver, Operating
-from hil.simulators.crossbar.pulses import knows_only_pulses, play_pulses
+from hil.simulators.crossbar.writing.circuit import Circuit
+from hil.simulators.crossbar.writing.coupling import Coupling
+from hil.simulators.crossbar.writing.moves import seen_drive
+from hil.simulators.crossbar.writing.pulses import knows_only_pulses, play_pulses
 from hil.simulators.models.drive import Drive
 from hil.simulators.models.model import Device, State
 
 TOLERANCE = 1e-4
+"""With it writes of 8 x 8 cells at 2 V are within 2e-6 of an integrator, in a state from 0 to 1,
+and SETs that run away within 2e-5 of the gap (see the tests of writing)."""
 
 _MOST_VALUES = 2_000_000
 """Cells without lines are played in parts of so many segments times cells."""

@@ -261,6 +261,8 @@ class Model(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         Many cells are shared out to threads, one a processor; that changes no result.
         """
+        if len(state) == 1:
+            return self._play_alone(state, cells, drive)
         if len(cells) < 2 * _CELLS_A_THREAD:
             return self._play(state, cells, drive)
         workers = min(_processors(), len(cells) // _CELLS_A_THREAD)
@@ -270,6 +272,17 @@ class Model(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
             seen = pool.map(lambda share, d: self._play(state, cells[share], d), shares, drives)
             parts = zip(*seen, strict=True)
             return Terminal(*(np.concatenate(part, axis=1) for part in parts))
+
+    def _play_alone(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
+        """Play a cell beside a copy of itself.
+
+        The columns of one cell lie in memory as no others do: for them alone numba would compile
+        every kernel a second time, which takes half a minute.
+        """
+        beside = state.repeat(2)
+        terminal = self._play(beside, cells, drive)
+        state[:] = beside[:1]
+        return terminal
 
     def _play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
         terminal = Terminal.empty(drive.readings, len(cells))

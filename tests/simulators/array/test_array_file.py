@@ -104,6 +104,6 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, old: str, new: str, te
 
 
 def test_a_device_yet_to_be_formed_is_not_called_formed(tmp_path: Path) -> None:
-    text = SHIPPED.replace("[array]", "forming = {}\n\n[array]\n", 1)
+    text = SHIPPED.replace("gap_max_m", "forming = {}\ngap_max_m", 1)
     with pytest.raises(ConfigError, match="formed = false"):
         find_bench(file(tmp_path, text))

@@ -8,8 +8,8 @@ import pytest
 from hil.errors import ConfigError, NotSupported
 from hil.simulators.crossbar.access import Transistor
 from hil.simulators.crossbar.array import Array
-from hil.simulators.crossbar.moves import seen_drive
 from hil.simulators.crossbar.network import Network
+from hil.simulators.crossbar.writing.moves import seen_drive
 from hil.simulators.models.jump_table import JumpTable, Table
 from hil.simulators.models.layers.forming import Forming
 from hil.simulators.models.layers.layer import Layered
@@ -18,7 +18,7 @@ from hil.simulators.models.layers.relaxation import Relaxation
 from hil.simulators.models.model import State
 from hil.simulators.models.resistor import Resistor
 from hil.simulators.models.stanford import Stanford
-from tests.simulators.crossbar.writing_reference import pulse, scheme
+from tests.simulators.crossbar.writing.writing_reference import pulse, scheme
 
 WIRED = Network.of(3, 4, row_wire_ohm=5.0, column_wire_ohm=5.0, driver_ohm=50.0, sense_ohm=80.0)
 READ = pulse(np.array([0.1, 0.0, 0.0]), np.zeros(4), high_s=1e-6, edge_s=1e-7)

@@ -7,10 +7,10 @@ is solved with the cells as they are at its beginning, and played with what they
 import numpy as np
 
 from hil.errors import NotSupported
-from hil.simulators.crossbar.circuit import Circuit, Point
 from hil.simulators.crossbar.line_drive import LineDrive, LineTerminal
-from hil.simulators.crossbar.moves import seen_drive
-from hil.simulators.crossbar.record import Record
+from hil.simulators.crossbar.writing.circuit import Circuit, Point
+from hil.simulators.crossbar.writing.moves import seen_drive
+from hil.simulators.crossbar.writing.record import Record
 from hil.simulators.models.layers.layer import Layered
 from hil.simulators.models.model import Device, State
 from hil.simulators.models.pulsed import Pulsed

@@ -1,7 +1,7 @@
 """Writing an array by brute force: all cells' rates in one system of equations, for an integrator.
 
 Every evaluation solves the whole network for the states at hand. Nothing of how
-`hil.simulators.crossbar.coupling` takes its steps is used.
+`hil.simulators.crossbar.writing.coupling` takes its steps is used.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from scipy.integrate import solve_ivp
 from hil.simulators.crossbar.array import Array
 from hil.simulators.crossbar.line_drive import Floats, LineDrive
 from hil.simulators.models.model import State
-from tests.simulators.crossbar import logistic_cells_kernel as kernel
+from tests.simulators.crossbar.writing import logistic_cells_kernel as kernel
 
 Rate = Callable[[State, Floats], Floats]
 

@@ -9,15 +9,15 @@ import pytest
 
 from hil.simulators.crossbar.access import Transistor
 from hil.simulators.crossbar.array import Array
-from hil.simulators.crossbar.circuit import Circuit
-from hil.simulators.crossbar.moves import seen_drive
 from hil.simulators.crossbar.network import Network
-from hil.simulators.crossbar.steps import Steps
+from hil.simulators.crossbar.writing.circuit import Circuit
+from hil.simulators.crossbar.writing.moves import seen_drive
+from hil.simulators.crossbar.writing.steps import Steps
 from hil.simulators.models.jart import Jart
 from hil.simulators.models.model import Device, State
 from hil.simulators.models.stanford import Stanford
-from tests.simulators.crossbar.logistic_cells import LogisticCells, rate
-from tests.simulators.crossbar.writing_reference import integrate, netlist, pulse, scheme
+from tests.simulators.crossbar.writing.logistic_cells import LogisticCells, rate
+from tests.simulators.crossbar.writing.writing_reference import integrate, netlist, pulse, scheme
 from tests.simulators.models.spice import needs_ngspice
 
 SIZE = 8

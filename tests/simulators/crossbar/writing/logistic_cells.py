@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.model import Model, State
-from tests.simulators.crossbar import logistic_cells_kernel as kernel
+from tests.simulators.crossbar.writing import logistic_cells_kernel as kernel
 
 
 class LogisticCells(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):

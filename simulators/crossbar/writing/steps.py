@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from hil.errors import NotSupported
-from hil.simulators.crossbar.circuit import Circuit, Point
 from hil.simulators.crossbar.line_drive import Flags, Floats, LineDrive
-from hil.simulators.crossbar.moves import Places, Ruler, seen_drive
+from hil.simulators.crossbar.writing.circuit import Circuit, Point
+from hil.simulators.crossbar.writing.moves import Places, Ruler, seen_drive
 from hil.simulators.models.model import Device, State
 
 _MOST_KNOTS = 128

@@ -7,21 +7,24 @@ a resistance R and a voltage E(t) = v + R i, with v and i from the network. With
 sees of its lines, E does not change when this cell does: a SET that runs away is one step, and its
 model takes it as it would behind a resistor (E. Lelarasmee, A. Ruehli, A. Sangiovanni-Vincentelli,
 IEEE Trans. CAD 1(3) 131 (1982), doi 10.1109/TCAD.1982.1270004: waveform relaxation; M. Gander and
-A. Ruehli, IEEE TCAS-I 51(4) 755 (2004), doi 10.1109/TCSI.2004.826193: why E rather than v).
+A. Ruehli, IEEE TCAS-I 51(4) 755 (2004): why E rather than v).
 
 A step is played twice: with E on a straight line to where it would end, and with E on a parabola
 through what the network says of its middle and its end. The difference of the two states is the
 estimate of the error of the first; the second is kept. Both are cut at the same times, so that
-neither the errors of a model's own steps nor its random numbers differ between them.
+neither the errors of a model's own steps nor its random numbers differ between them. A step that
+is tried again begins from the kept state, and so with the same numbers. Models that draw for each
+part of a segment (the diffusion of Stanford's gap) draw others where steps end elsewhere: the
+statistics are the same, the single number is not.
 """
 
 import numpy as np
 
-from hil.simulators.crossbar.circuit import Circuit, Point
 from hil.simulators.crossbar.line_drive import Flags, Floats, LineDrive, LineTerminal
-from hil.simulators.crossbar.moves import Ruler, seen_drive
-from hil.simulators.crossbar.record import Record
-from hil.simulators.crossbar.steps import Steps
+from hil.simulators.crossbar.writing.circuit import Circuit, Point
+from hil.simulators.crossbar.writing.moves import Ruler, seen_drive
+from hil.simulators.crossbar.writing.record import Record
+from hil.simulators.crossbar.writing.steps import Steps
 from hil.simulators.models.model import Device, State
 
 _STILL = 0.1

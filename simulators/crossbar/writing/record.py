@@ -3,9 +3,9 @@
 import numpy as np
 
 from hil.simulators.crossbar.cells import Law
-from hil.simulators.crossbar.circuit import Circuit, Point
 from hil.simulators.crossbar.line_drive import Floats, LineDrive, LineTerminal
-from hil.simulators.crossbar.moves import seen_drive
+from hil.simulators.crossbar.writing.circuit import Circuit, Point
+from hil.simulators.crossbar.writing.moves import seen_drive
 from hil.simulators.models.model import Device, State
 
 
