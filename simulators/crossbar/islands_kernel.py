@@ -10,6 +10,27 @@ from hil.simulators.crossbar.lines_kernel import reordered
 
 
 @reordered
+def broken(ohm):
+    """Whether any wire is broken."""
+    count = 0
+    for i in range(ohm.shape[0]):
+        for j in range(ohm.shape[1]):
+            count += 0 if ohm[i, j] < np.inf else 1
+    return count > 0
+
+
+@reordered
+def missed(reached):
+    """Whether any node is not reached."""
+    count = 0
+    for k in range(2):
+        for i in range(reached.shape[1]):
+            for j in range(reached.shape[2]):
+                count += 0 if reached[k, i, j] else 1
+    return count > 0
+
+
+@reordered
 def reach(g, row_ohm, column_ohm, sources, reached):
     """Mark the nodes that a source reaches through wires and cells."""
     row_root, row_far_s, column_root, column_far_s = sources
@@ -59,7 +80,10 @@ def cut(cell_a, g, reached):
 
     A current into the line of such a node finds no conductance then, and makes no voltage.
     """
-    left = cell_a.copy()
+    left = np.empty(cell_a.shape)
+    for i in range(cell_a.shape[0]):
+        for j in range(cell_a.shape[1]):
+            left[i, j] = cell_a[i, j]
     for i in range(reached.shape[1]):
         for j in range(reached.shape[2]):
             if not (reached[0, i, j] and reached[1, i, j]):

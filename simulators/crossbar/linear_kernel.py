@@ -12,7 +12,7 @@ become vector instructions.
 import numpy as np
 from numba import njit
 
-from hil.simulators.crossbar.islands_kernel import cut, reach
+from hil.simulators.crossbar.islands_kernel import broken, cut, missed, reach
 from hil.simulators.crossbar.lines_kernel import (
     ABREAST,
     ends,
@@ -74,10 +74,10 @@ def solve(
         return BAD_CELL, islands
     if not (finite(row_in) and finite(column_in)):
         return BAD_SOURCE, islands
-    if open_row or open_column or row_ohm.max() == np.inf or column_ohm.max() == np.inf:
+    if open_row or open_column or broken(row_ohm) or broken(column_ohm):
         sources = row_root, row_far_s, column_root, column_far_s
         reach(work[G], row_ohm, column_ohm, sources, reached)
-        islands = not reached.all()
+        islands = missed(reached)
         if islands:
             cell_a = cut(cell_a, work[G], reached)
     factor_rows(work[G], row_ohm, row_root, row_far_s, work[AR], work[BR])
@@ -93,9 +93,7 @@ def solve(
     row_currents(work, n, root, row_far_s, row_out)
     column_currents(row_in, column_in, cell_a, work, column_root, column_far_s, column_out)
     if nodes.size:
-        voltages(row_in, column_in, work, nodes)
-        if islands:
-            nodes[:] *= reached
+        voltages(row_in, column_in, work, nodes, reached, islands)
     return steps, islands
 
 
@@ -122,10 +120,11 @@ def load(g, work):
 @reordered
 def finite(values):
     """Whether all numbers are finite."""
-    for x in values.flat:  # noqa: SIM110  numba has no generators in all()
-        if not np.isfinite(x):
-            return False
-    return True
+    wrong = 0
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            wrong += 0 if abs(values[i, j]) < np.inf else 1
+    return wrong == 0
 
 
 @reordered
@@ -274,7 +273,8 @@ def column_currents(row_in, column_in, cell_a, work, root_ohm, far_s, out):
     m, n = row_in.shape[1], column_in.shape[1]
     g, u, w, a = work[G], work[T], work[W], work[AC]
     near, far = out[0], out[1]
-    near[:] = column_in[1]
+    for j in range(n):
+        near[j] = column_in[1, j]
     for i in range(m):
         for j in range(n):
             near[j] += g[i, j] * (u[i, j] - w[i, j] + (row_in[0, i] - column_in[0, j]))
@@ -293,10 +293,14 @@ def column_currents(row_in, column_in, cell_a, work, root_ohm, far_s, out):
 
 
 @reordered
-def voltages(row_in, column_in, work, nodes):
+def voltages(row_in, column_in, work, nodes, reached, islands):
     """Fill in the nodes' voltages."""
     for i in range(nodes.shape[1]):
         for j in range(nodes.shape[2]):
             nodes[0, i, j] = row_in[0, i] + work[T, i, j]
         for j in range(nodes.shape[2]):
             nodes[1, i, j] = column_in[0, j] + work[W, i, j]
+        if islands:
+            for k in range(2):
+                for j in range(nodes.shape[2]):
+                    nodes[k, i, j] = nodes[k, i, j] if reached[k, i, j] else 0.0

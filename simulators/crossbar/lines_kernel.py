@@ -13,7 +13,7 @@ ABREAST = 8
 FLOOR_OHM = 1e-12
 """Least resistance of a far end: two ideal sources on one line would share its current at will."""
 
-reordered = njit(error_model="numpy", nogil=True, fastmath={"contract", "reassoc", "nsz"})
+reordered = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", nogil=True, fastmath={"contract", "reassoc", "nsz"})
 
 
 @reordered
