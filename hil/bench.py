@@ -247,7 +247,7 @@ class Bench(ABC):
         LimitExceeded
             For a voltage beyond the read limits, or a budget.
         NotSupported
-            Where rows cannot be driven at once.
+            Where rows cannot be driven at once, or not at voltages like these.
         """
         self._refuse_closed()
         if not self.capabilities.multiplies:
@@ -263,10 +263,8 @@ class Bench(ABC):
                 f"of shape {np.shape(voltage_v)}"
             )
         program = vectors(volts, dwell_s=dwell_s, edge_s=edge_s)
-        stress, _ = check_limits(program, self.limits)
+        stress = self._stress_of_vectors(program).repeat(columns)
         self._refuse_vectors(program)
-        stress["energy_j"] *= self.limits.read.current_a
-        stress = stress.repeat(columns)
         self.ledger.refuse_beyond(self.limits.budget, self.cells.indices, stress)
         self.ledger.book(self.cells.indices, stress)
         return self._multiply(program)
@@ -363,6 +361,12 @@ class Bench(ABC):
 
     def _restore(self, snapshot: bytes) -> None:
         raise NotSupported(f"bench {self.name} cannot bring back a state of its cells")
+
+    def _stress_of_vectors(self, program: Program) -> NDArray[Any]:
+        """Tell what each cell of each row has of vectors, (rows,) STRESS; pure."""
+        stress = check_limits(program, self.limits).stress
+        stress["energy_j"] *= self.limits.read.current_a
+        return stress
 
     def _refuse_vectors(self, program: Program) -> None:  # noqa: B027
         """Raise for vectors that the bench cannot put on its rows; pure."""

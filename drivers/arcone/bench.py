@@ -3,14 +3,16 @@
 The board times edges, reads and what lies between a pulse and its read by itself; everything lasts
 at least as long as the program says. It tells resistances: the voltage of a reading is the one it
 was told to read at, the current follows. It neither limits nor measures the current of a pulse.
-Not done: the board's own algorithms (jobs 201, 141, ...), its sessions for other instruments, and
-vectors on all rows (`multiply`), for its job 50 puts several words at one voltage only.
+Vectors on all rows (`multiply`) have one voltage and 0 V each: the board puts several words at one
+voltage and reads one bit after the other.
+Not done: the board's own algorithms (jobs 201, 141, ...), its sessions for other instruments.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hil.bench import Assurance, Bench, Prepared
 from hil.capabilities import Capabilities
@@ -18,13 +20,14 @@ from hil.cells import Cells, Indices, Sample
 from hil.clock import Clock
 from hil.drivers.arcone.board import OPTIONS, STAYS_ON, ArcOne, connected, safe_messages
 from hil.drivers.arcone.steps import Part, Pause, Reads, Shot, Step, lasting_s, parts_of
-from hil.drivers.arcone.unconfirmed import READ_SCHEME, READABLE_OHM
+from hil.drivers.arcone.unconfirmed import READ_SCHEME, READABLE_OHM, ROWS_ARE_WORDS
+from hil.drivers.arcone.vectors import Vector, as_played, vectors_of
 from hil.drivers.safety import safe_if_it_fails
 from hil.errors import HilError, InstrumentError, NotSupported
 from hil.guard import SafeMessages
-from hil.limits import Limits
+from hil.limits import Limits, check_limits
 from hil.program import Demands, Program
-from hil.readings import Readings
+from hil.readings import Floats, Products, Readings
 from hil.schemes import SCHEMES, Biasing
 
 NOT_MEASURED = 1
@@ -34,11 +37,14 @@ FIRST_READ_V = 0.1
 _ROUNDING = 1e-6
 FLOATING = "float"
 """The scheme that holds for reads too."""
+_GROUNDING = "V/3"
+"""One that grounds what is not selected in reads, for vectors on a bench whose lines float."""
 _OTHERS = {
     "V/2": "cells on the same lines see half of each pulse, booked as disturbs",
     "V/3": "all other cells see a third of each pulse, either way round, booked as disturbs",
     FLOATING: "lines not selected float: up to the whole of each pulse is booked for other cells",
 }
+_VECTORS = "0 V and one voltage each; columns are read one after the other, for as long as the board takes"
 _ZEROS = "reads at 0 V are not played and count as 0: the board tells resistances"
 
 
@@ -137,6 +143,7 @@ class ArcOneBench(Bench):
             capabilities=Capabilities(
                 current_limit="series" if series_ohm > 0 else "none",
                 schemes=(*OPTIONS, READ_SCHEME),
+                multiplies=ROWS_ARE_WORDS,
             ),
             limits=limits,
             clock=clock,
@@ -166,6 +173,7 @@ class ArcOneBench(Bench):
             Assurance("current of pulses", "assumed", current),
             Assurance("voltages and widths", "assumed", "the board cannot be asked for them"),
             Assurance("other cells", "assumed", self._of_others()),
+            Assurance("vectors", "assumed", _VECTORS),
             Assurance("offset", "assumed", _ZEROS),
             Assurance("step", "verified", "the board is asked for its version after each program"),
             Assurance("lost connection", "assumed", STAYS_ON),
@@ -219,17 +227,57 @@ class ArcOneBench(Bench):
         return tuple(notes)
 
     def _apply(self, program: Program, cells: Indices, payload: Plan) -> Readings:
-        board = self._board
-        if board is None:
-            raise InstrumentError(f"bench {self.name} has lost its ArC ONE; open it again")
         with safe_if_it_fails(self._make_safe):
-            if self._started != payload.scheme:
-                self._start(board, payload.scheme)
+            board = self._started_under(payload.scheme)
             rows = [
                 self._play(board, cell, payload.columns[k if len(payload.columns) > 1 else 0])
                 for k, cell in enumerate(cells.tolist())
             ]
         return _readings(program, rows)
+
+    def _stress_of_vectors(self, program: Program) -> NDArray[Any]:
+        stress, largest_v = check_limits(as_played(program, self.cells.columns), self.limits)
+        limit_a = self.limits.read.current_a
+        biased = stress["energy_j"] > 0
+        stress["energy_j"][biased] *= self._largest_current_a(program, largest_v, limit_a)
+        return stress
+
+    def _refuse_vectors(self, program: Program) -> None:
+        vectors_of(program)
+
+    def _multiply(self, program: Program) -> Products:
+        """Put vectors on the words, one bit after the other; the time is that of the last bit."""
+        vectors, columns = vectors_of(program), self.cells.columns
+        shape = (len(vectors), columns)
+        products = Products(np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(len(vectors)))
+        with safe_if_it_fails(self._make_safe):
+            write = self._lines.write
+            board = self._started_under(_GROUNDING if write == FLOATING else write)
+            for place, vector in enumerate(vectors):
+                begin_s = self.clock.now_s()
+                if vector.rows:
+                    ohm = self._sums(board, vector)
+                    products.current_a[place] = vector.level_v / ohm
+                    products.over[place] = _is_limited(ohm)
+                products.time_s[place] = self.clock.now_s()
+                board.check()
+                left_s = vector.lasting_s - (self.clock.now_s() - begin_s)
+                if left_s > 0:
+                    self.clock.sleep(left_s)
+        return products
+
+    def _sums(self, board: ArcOne, vector: Vector) -> Floats:
+        """Read all columns under a vector (ohm)."""
+        columns = range(1, self.cells.columns + 1)
+        return np.array([board.resistance_of(vector.rows, k, vector.level_v) for k in columns])
+
+    def _started_under(self, scheme: str) -> ArcOne:
+        """Give the board, its array told."""
+        if self._board is None:
+            raise InstrumentError(f"bench {self.name} has lost its ArC ONE; open it again")
+        if self._started != scheme:
+            self._start(self._board, scheme)
+        return self._board
 
     def _start(self, board: ArcOne, scheme: str) -> None:
         """Tell the board its array."""
@@ -279,10 +327,8 @@ class ArcOneBench(Bench):
 
     def _row(self, step: Reads, ohm: float) -> Row:
         current_a = 0.0 if math.isinf(ohm) else step.read_v / ohm
-        least_ohm, most_ohm = READABLE_OHM
-        limited = not least_ohm * (1 + _ROUNDING) < abs(ohm) < most_ohm * (1 - _ROUNDING)
         voltage_v = step.read_v - current_a * self.source_ohm
-        return Row(self.clock.now_s(), voltage_v, current_a, limited, 0)
+        return Row(self.clock.now_s(), voltage_v, current_a, bool(_is_limited(ohm)), 0)
 
     def _make_safe(self) -> None:
         """Reset the board if anything was selected: everything opens, at 0 V."""
@@ -301,6 +347,13 @@ class ArcOneBench(Bench):
         board, self._board = self._board, None
         if board is not None:
             board.close()
+
+
+def _is_limited(ohm: float | Floats) -> NDArray[np.bool_]:
+    """Tell where the board is at an end of what it can read."""
+    least_ohm, most_ohm = READABLE_OHM
+    size_ohm = np.abs(ohm)
+    return (size_ohm <= least_ohm * (1 + _ROUNDING)) | (size_ohm >= most_ohm * (1 - _ROUNDING))
 
 
 def _readings(program: Program, rows: list[list[Row]]) -> Readings:

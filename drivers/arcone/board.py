@@ -13,6 +13,7 @@ is in `unconfirmed`.
 
 import math
 import struct
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,12 +24,14 @@ from hil.clock import Clock
 from hil.drivers.arcone.unconfirmed import (
     FILLER,
     GAP_S,
+    INTEGER,
     LEAST_OHM,
     MOST_OHM,
     READ_CYCLES,
     READ_MODES,
     RESET_S,
     ROWS_ARE_WORDS,
+    SUM_V_PART,
 )
 from hil.drivers.session import Session
 from hil.drivers.session.connect import is_serial
@@ -42,8 +45,12 @@ OPTIONS = {"V/3": 0, "V/2": 1, "float": 256}
 sneak path limiting."""
 MOST_V = 12.0
 """Largest voltage, either polarity (V)."""
-_MOST_ARGUMENTS = 7
-"""Of any job that is sent here."""
+LINES = 32
+"""Words and bits of a board."""
+_MOST_ARGUMENTS = 6 + LINES
+"""Of any job that is sent here: job 50 with all words."""
+_READ = 1
+"""What job 50 is to do."""
 REMEDY = "see that the ArC ONE is on, its serial line, and its speed and parity"
 
 STAYS_ON = (
@@ -195,6 +202,33 @@ class ArcOne(Instrument):  # type: ignore[misc]  # pymeasure has no types
         self.quiet = False
         return self._resistance(self._answer("1", *_word_bit(row, column), count=4))
 
+    def resistance_of(self, rows: Sequence[int], column: int, read_v: float) -> float:
+        """Read a column with several rows at a voltage: the voltage over its current (ohm).
+
+        If one of the first numbers is lost, the count of rows is taken for the voltage, and the
+        first row for what is to be done: the highest goes first, which beyond 2 is nothing that
+        can be done. To write would be at 0 V for 0 s.
+
+        Raises
+        ------
+        InstrumentError
+            What it tells is no resistance, or was read at another voltage.
+        """
+        self.quiet = False
+        self.read_at(read_v)
+        counts = (len(rows), column, _READ, *sorted(rows, reverse=True))
+        data = self._answer(
+            "50", 0.0, 0.0, float(read_v), *(INTEGER.format(count) for count in counts), count=12
+        )
+        ohm, (told_v,) = self._resistance(data[:4]), struct.unpack("<f", data[4:8])
+        if not abs(told_v - read_v) <= SUM_V_PART * abs(read_v):
+            self._suspect("it read at another voltage than it was told")
+            raise InstrumentError(
+                f"the ArC ONE read a column at {told_v:.6g} V and was told {read_v:.6g} V: it is "
+                "out of step"
+            )
+        return ohm
+
     def pulse_and_read(self, row: int, column: int, level_v: float, width_s: float) -> float:
         """Pulse one cell, then read it (ohm)."""
         self.quiet = False
@@ -229,7 +263,9 @@ class ArcOne(Instrument):  # type: ignore[misc]  # pymeasure has no types
             )
         return value
 
-    def _answer(self, job: str, *arguments: float, count: int, lasting_s: float = 0.0) -> bytes:
+    def _answer(
+        self, job: str, *arguments: str | float, count: int, lasting_s: float = 0.0
+    ) -> bytes:
         """Send a job, wait as long as it lasts and read the bytes of its answer."""
         try:
             self._send(job, *arguments, lasting_s=lasting_s)

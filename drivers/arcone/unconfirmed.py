@@ -8,12 +8,22 @@ FILLER = "000"
 """Zero where an argument is awaited, and no job: so a job that lost a token ends with 0 V for 0 s.
 That the firmware passes over a job it does not know is open; if not, nothing answers any more."""
 
+INTEGER = "{:+d}"
+"""How the whole numbers that follow job 50 are written: read as C reads numbers, but none of them
+is a job if that to which it belongs was lost. That the firmware takes a plus is open; one that
+does not reads 0 words, or none that there is, and answers by what is refused."""
+
+SUM_V_PART = 0.1
+"""By what part the voltage that job 50 tells may differ from the one it was told: whether it tells
+what it was told or what it measured is open."""
+
 READ_MODES = (2, 3)
 """Read mode for positive and for negative read voltages: four-point TIA, and its negative twin.
 That the read voltage keeps its sign in the second is open."""
 
 READ_SCHEME = "grounded"
-"""What lines that are not selected are at in reads, unless they float in pulses too: the makers'
+"""What lines that are not selected are at in reads, of one word or of several, unless they float
+in pulses too: the makers'
 program calls the options "Write: V/3" and "Write: V/2", and what its amplifier reads would be
 the current of other cells otherwise."""
 
