@@ -27,7 +27,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     time_step_s : float
         Resolution of segment durations (s); 0 for any.
     multiplies : bool
-        Whether all rows can be driven at once, each at its own voltage (`Bench.multiply`).
+        Whether all rows can be driven at once (`Bench.multiply`); which voltages, the bench says.
     presets : bool
         Whether cells can be put at conductances without a pulse (simulated ones only).
     regulates : bool

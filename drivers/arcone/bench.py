@@ -3,8 +3,9 @@
 The board times edges, reads and what lies between a pulse and its read by itself; everything lasts
 at least as long as the program says. It tells resistances: the voltage of a reading is the one it
 was told to read at, the current follows. It neither limits nor measures the current of a pulse.
-Vectors on all rows (`multiply`) have one voltage and 0 V each: the board puts several words at one
-voltage and reads one bit after the other.
+Vectors on all rows (`multiply`) are of 0 V and one voltage, each its own: the board puts several
+words at one voltage, all other lines at ground, and reads one bit after the other. It dwells on
+each as long as a read takes; what is left of the dwell that was asked for passes at 0 V.
 Not done: the board's own algorithms (jobs 201, 141, ...), its sessions for other instruments.
 """
 
@@ -18,6 +19,7 @@ from hil.bench import Assurance, Bench, Prepared
 from hil.capabilities import Capabilities
 from hil.cells import Cells, Indices, Sample
 from hil.clock import Clock
+from hil.drivers.arcone.biasing import FLOATING, GROUNDING, OTHERS, BoardBiasing
 from hil.drivers.arcone.board import OPTIONS, STAYS_ON, ArcOne, connected, safe_messages
 from hil.drivers.arcone.steps import Part, Pause, Reads, Shot, Step, lasting_s, parts_of
 from hil.drivers.arcone.unconfirmed import READ_SCHEME, READABLE_OHM, ROWS_ARE_WORDS
@@ -28,23 +30,14 @@ from hil.guard import SafeMessages
 from hil.limits import Limits, check_limits
 from hil.program import Demands, Program
 from hil.readings import Floats, Products, Readings
-from hil.schemes import SCHEMES, Biasing
+from hil.schemes import SCHEMES
 
 NOT_MEASURED = 1
 """Status of a read at 0 V, where the board has nothing to tell."""
 FIRST_READ_V = 0.1
 """Read voltage until a program says one; nothing is read at it (V)."""
 _ROUNDING = 1e-6
-FLOATING = "float"
-"""The scheme that holds for reads too."""
-_GROUNDING = "V/3"
-"""One that grounds what is not selected in reads, for vectors on a bench whose lines float."""
-_OTHERS = {
-    "V/2": "cells on the same lines see half of each pulse, booked as disturbs",
-    "V/3": "all other cells see a third of each pulse, either way round, booked as disturbs",
-    FLOATING: "lines not selected float: up to the whole of each pulse is booked for other cells",
-}
-_VECTORS = "0 V and one voltage each; columns are read one after the other, for as long as the board takes"
+_VECTORS = "of 0 V and one voltage; columns are read one after the other, timed by the board"
 _ZEROS = "reads at 0 V are not played and count as 0: the board tells resistances"
 
 
@@ -54,33 +47,6 @@ class Line(NamedTuple):
     address: str
     parity: str
     baud_rate: int
-
-
-class BoardBiasing(Biasing):
-    """What a board does with lines that are not selected: one option for pulses and for reads."""
-
-    __slots__ = ()
-
-    def of(self, demands: Demands) -> tuple[str, str]:
-        """Name the schemes of a program: for pulses, for reads.
-
-        Raises
-        ------
-        NotSupported
-            For one that a board does not have, or another one for reads than follows from it.
-        """
-        write = demands.scheme or self.write
-        if write not in OPTIONS:
-            raise NotSupported(
-                f"an ArC ONE does not pulse with lines {write}; it has {', '.join(OPTIONS)}"
-            )
-        read = write if write == FLOATING else READ_SCHEME
-        if demands.read_scheme not in (None, read):
-            raise NotSupported(
-                f"an ArC ONE that pulses under {write} reads under {read}, not "
-                f"{demands.read_scheme}; leave read_scheme out"
-            )
-        return write, read
 
 
 class Plan(NamedTuple):
@@ -219,7 +185,7 @@ class ArcOneBench(Bench):
         pulses = any(isinstance(step, Shot) or getattr(step, "after", None) for step in steps)
         reads = any(isinstance(step, Reads) for step in steps)
         if len(self.cells) > 1 and pulses:
-            notes.append(_OTHERS[plan.scheme])
+            notes.append(OTHERS[plan.scheme])
         if len(self.cells) > 1 and reads and plan.scheme == FLOATING:
             notes.append("reads take in what flows through other cells: their lines float")
         if any(isinstance(step, Pause) and step.zeros for step in steps):
@@ -252,7 +218,7 @@ class ArcOneBench(Bench):
         products = Products(np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(len(vectors)))
         with safe_if_it_fails(self._make_safe):
             write = self._lines.write
-            board = self._started_under(_GROUNDING if write == FLOATING else write)
+            board = self._started_under(GROUNDING if write == FLOATING else write)
             for place, vector in enumerate(vectors):
                 begin_s = self.clock.now_s()
                 if vector.rows:

@@ -205,9 +205,10 @@ class ArcOne(Instrument):  # type: ignore[misc]  # pymeasure has no types
     def resistance_of(self, rows: Sequence[int], column: int, read_v: float) -> float:
         """Read a column with several rows at a voltage: the voltage over its current (ohm).
 
-        If one of the first numbers is lost, the count of rows is taken for the voltage, and the
-        first row for what is to be done: the highest goes first, which beyond 2 is nothing that
-        can be done. To write would be at 0 V for 0 s.
+        Should one of the first three numbers be lost, the count of rows would be taken for the
+        voltage, and the first row for what is to be done. So the highest goes first: beyond 2 it
+        is nothing that can be done. With rows 1 and 2 alone a read at 1 or 2 V remains possible.
+        To write would be at 0 V.
 
         Raises
         ------

@@ -9,9 +9,9 @@ FILLER = "000"
 That the firmware passes over a job it does not know is open; if not, nothing answers any more."""
 
 INTEGER = "{:+d}"
-"""How the whole numbers that follow job 50 are written: read as C reads numbers, but none of them
-is a job if that to which it belongs was lost. That the firmware takes a plus is open; one that
-does not reads 0 words, or none that there is, and answers by what is refused."""
+"""How the whole numbers that follow job 50 are written: C reads them as numbers, and none is a job
+if the job's own number was lost. That the firmware takes a plus is open; for one that reads 0
+instead no row is selected, and the columns are told to be open."""
 
 SUM_V_PART = 0.1
 """By what part the voltage that job 50 tells may differ from the one it was told: whether it tells
@@ -23,9 +23,8 @@ That the read voltage keeps its sign in the second is open."""
 
 READ_SCHEME = "grounded"
 """What lines that are not selected are at in reads, of one word or of several, unless they float
-in pulses too: the makers'
-program calls the options "Write: V/3" and "Write: V/2", and what its amplifier reads would be
-the current of other cells otherwise."""
+in pulses too: the makers' program calls the options "Write: V/3" and "Write: V/2", and what its
+amplifier reads would be the current of other cells otherwise."""
 
 READ_CYCLES = 50
 """What each read is averaged over, as the makers' program sets it."""

@@ -12,6 +12,8 @@ from hil.errors import InstrumentError
 
 VERSION = struct.pack("<2H", 5, 1)
 ZERO = ("000", None)
+MOST = 38
+"""Arguments of job 50 with all words: what a job that was left half told may still wait for."""
 
 
 def told(*tokens: str, answer: bytes | None = None) -> list[tuple[str, bytes | None]]:
@@ -21,7 +23,7 @@ def told(*tokens: str, answer: bytes | None = None) -> list[tuple[str, bytes | N
     return pairs
 
 
-CONNECT = [*[ZERO] * 8, ("00", None), ZERO, ("999", VERSION)]
+CONNECT = [*[ZERO] * (MOST + 1), ("00", None), ZERO, ("999", VERSION)]
 
 
 def test_it_is_reset_and_asked_for_its_version_when_it_is_connected() -> None:
@@ -46,6 +48,21 @@ def test_all_jobs() -> None:
         *told("04", "-1.5", "0.00000025"),
         ZERO,
         *told("3", "1", "2", "2.0", "0.001", answer=struct.pack("<f", float("inf"))),
+        *told("01", "2", "0.25"),
+        ZERO,
+        *told(
+            "50",
+            "0.0",
+            "0.0",
+            "0.25",
+            "+3",
+            "+5",
+            "+1",
+            "+32",
+            "+8",
+            "+2",
+            answer=struct.pack("<3f", 400.0, 0.25, 0.0),
+        ),
         *told("999", answer=VERSION),
     ]
     with expected_protocol(ArcOne, pairs, clock=VirtualClock()) as board:
@@ -57,6 +74,7 @@ def test_all_jobs() -> None:
         board.select(7, 8)
         board.pulse(-1.5, 250e-9)
         assert board.pulse_and_read(1, 2, 2.0, 1e-3) == float("inf")
+        assert board.resistance_of((2, 8, 32), 5, 0.25) == 400.0
         board.check()
         assert not board.quiet
 
@@ -66,13 +84,30 @@ def test_what_is_no_resistance_is_refused_and_the_step_is_found_again(answer: by
     pairs = [
         *CONNECT,
         *told("1", "1", "1", answer=answer),
-        *[ZERO] * 7,
+        *[ZERO] * MOST,
         *told("1", "1", "1", answer=struct.pack("<f", 1e4)),
     ]
     with expected_protocol(ArcOne, pairs, clock=VirtualClock()) as board:
         with pytest.raises(InstrumentError, match="no resistance"):
             board.resistance(1, 1)
         assert board.resistance(1, 1) == pytest.approx(1e4)
+
+
+@pytest.mark.parametrize("told_v", [0.5, -0.25, 0.0, float("nan")])
+def test_a_column_read_at_another_voltage_is_refused(told_v: float) -> None:
+    answer = struct.pack("<3f", 400.0, told_v, 0.0)
+    pairs = [
+        *CONNECT,
+        *told("01", "2", "0.25"),
+        ZERO,
+        *told("50", "0.0", "0.0", "0.25", "+1", "+2", "+1", "+3", answer=answer),
+        *[ZERO] * MOST,
+        *told("999", answer=VERSION),
+    ]
+    with expected_protocol(ArcOne, pairs, clock=VirtualClock()) as board:
+        with pytest.raises(InstrumentError, match="out of step"):
+            board.resistance_of((3,), 2, 0.25)
+        board.check()
 
 
 def test_a_board_that_confirms_nothing_is_refused() -> None:
@@ -114,6 +149,6 @@ def test_numbers_have_no_exponent_and_every_digit(value: float, text: str) -> No
 
 def test_the_guard_completes_any_job_with_zeros_and_resets() -> None:
     safe = safe_messages("ASRL/dev/ttyACM0::INSTR")
-    assert safe.messages == (b"\n", *[b"00\n"] * 8)
+    assert safe.messages == (b"\n", *[b"00\n"] * (MOST + 1))
     assert safe.settings == {"baud_rate": 921_600, "data_bits": 8, "parity": 2}
     assert safe_messages("TCPIP::h::1::SOCKET").settings == {}
