@@ -32,9 +32,11 @@ TOLERANCE = 2e-11
 then good to 3e-13 of the largest one up to 512 x 512 cells of 1 to 100 uS and 2.5 ohm a segment,
 and to 1e-11 where 1000 ohm a segment leave hardly any."""
 
+FLOOR_OHM = 1e-12
+"""Least resistance of a far end: two ideal sources on one line would share its current at will."""
+
 _NO_CELLS = np.empty((0, 0))
 _NO_NODES = np.empty((0, 0, 0))
-_NO_FLAGS = np.empty((0, 0, 0), dtype=np.bool_)
 
 
 class Solution(NamedTuple):
@@ -93,11 +95,16 @@ class LinearSolver:
         self._kernel = linear_kernel
         self._row_ohm = _compact(network.row_wire_ohm)
         self._column_ohm = _compact(network.column_wire_ohm)
-        self._row_end = np.empty((2, network.rows))
-        self._row_end[0], self._row_end[1] = network.driver_ohm, network.far_driver_ohm
-        self._column_end = np.empty((2, network.columns))
-        self._column_end[0], self._column_end[1] = network.sense_ohm, network.far_sense_ohm
+        self._row_end = _end(network.driver_ohm, self._row_ohm[:, 0], network.far_driver_ohm)
+        self._column_end = _end(network.sense_ohm, self._column_ohm[-1], network.far_sense_ohm)
+        # not `open_rows`: a line is as open where its first segment is broken
+        self._open_rows, self._open_columns = _open(self._row_end), _open(self._column_end)
+        self._may_float = bool(
+            self._open_rows.any() or self._open_columns.any()
+            or self._row_ohm.max() == np.inf or self._column_ohm.max() == np.inf
+        )  # fmt: skip
         rows = -(-network.rows // ABREAST) * ABREAST
+        self._line = np.empty((2, max(rows, network.columns)))
         self._work = np.empty((linear_kernel.PLANES, rows, _stride(network.columns)))
 
     def solve(
@@ -184,15 +191,32 @@ class LinearSolver:
     ) -> tuple[int, Floats, Floats, Flags | None]:
         """Call the kernel; return steps, currents of rows and columns, and reached nodes."""
         row_out, column_out = np.empty_like(row_in), np.empty_like(column_in)
-        reached = np.empty((2, *conductance_s.shape), dtype=np.bool_)
-        steps, islands = self._kernel.solve(
+        reached = None
+        if self._may_float:
+            row_in[0, self._open_rows] = column_in[0, self._open_columns] = 0.0
+            reached = self._reached(conductance_s)
+            if reached is not None:
+                conductance_s, cell_a = _cut(conductance_s, cell_a, reached)
+        steps = self._kernel.solve(
             conductance_s, row_in, column_in, cell_a, self._row_ohm, self._column_ohm,
-            self._row_end, self._column_end, start_v, tolerance, self._work,
-            row_out, column_out, nodes, reached,
+            self._row_end, self._column_end, start_v, tolerance, self._work, self._line,
+            row_out, column_out, nodes,
         )  # fmt: skip
         if steps < 0:
             raise ConfigError(_WHY[steps])
-        return steps, row_out, column_out, reached if islands else None
+        if reached is not None and nodes.size:
+            nodes *= reached
+        return steps, row_out, column_out, reached
+
+    def _reached(self, conductance_s: Floats) -> Flags | None:
+        """Find the nodes on rows and columns that a source reaches; None: all."""
+        from hil.simulators.crossbar.islands_kernel import reach
+
+        reached = np.empty((2, *conductance_s.shape), dtype=np.bool_)
+        reach(
+            conductance_s, self._row_ohm, self._column_ohm, self._row_end, self._column_end, reached
+        )
+        return None if reached.all() else reached
 
 
 _WHY = {
@@ -223,6 +247,30 @@ def _sources(line: str, voltage_v: ArrayLike, current_a: ArrayLike | None, lines
         msg = f"{line}_v and {line}_a must be one number for each of the {lines} {line}s"
         raise ConfigError(msg) from error
     return sources
+
+
+def _end(near_ohm: Floats, first_ohm: Floats, far_ohm: Floats) -> Floats:
+    """(2, lines): resistances from near nodes to sources, conductances from far nodes to theirs."""
+    end = np.empty((2, len(near_ohm)))
+    end[0] = near_ohm + first_ohm
+    end[1] = 1 / np.maximum(far_ohm, FLOOR_OHM)
+    return end
+
+
+def _open(end: Floats) -> Flags:
+    """(lines,) bool: lines that no source reaches through their own ends."""
+    return np.isinf(end[0]) & (end[1] == 0)
+
+
+def _cut(conductance_s: Floats, cell_a: Floats, reached: Flags) -> tuple[Floats, Floats]:
+    """Give conductances and currents without those of cells with an unreached node.
+
+    A current into the line of such a node finds no conductance then, and makes no voltage. What
+    is no conductance is left, to be found out.
+    """
+    gone = ~(reached[0] & reached[1])
+    left_s = np.where(gone & (conductance_s > 0) & (conductance_s < np.inf), 0.0, conductance_s)
+    return left_s, np.where(gone, 0.0, cell_a) if cell_a.size else cell_a
 
 
 def _compact(wire_ohm: Floats) -> Floats:

@@ -12,10 +12,9 @@ become vector instructions.
 import numpy as np
 from numba import njit
 
-from hil.simulators.crossbar.islands_kernel import broken, cut, missed, reach
 from hil.simulators.crossbar.lines_kernel import (
     ABREAST,
-    ends,
+    HELPER,
     factor_columns,
     factor_rows,
     reordered,
@@ -39,62 +38,55 @@ WEAK = 1e-3
 
 MOST_STEPS = 10_000
 
+# what is called from one place is not compiled by itself before
+_in_place = njit(inline="always", **HELPER)
+
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def solve(
     g, row_in, column_in, cell_a, row_ohm, column_ohm, row_end, column_end, start, tolerance, work,
-    row_out, column_out, nodes, reached,
+    line, row_out, column_out, nodes,
 ):  # fmt: skip
-    """Solve a network; return the steps it took, or why not, and whether there are islands.
+    """Solve a network; return the steps it took, or why not.
 
     Parameters
     ----------
     g : (rows, columns)
     row_in, column_in : (2, rows), (2, columns)
-        Voltage of a line's sources, current into its near node. Changed where a line is open.
+        Voltage of a line's sources, current into its near node.
     cell_a, start : (rows, columns) or (0, 0)
         Current sources beside the cells; guess of the rows' voltages. (0, 0): none.
     row_ohm, column_ohm : (rows or 1, columns)
         Wires; the first axis is 1 where they are the same all along.
     row_end, column_end : (2, rows), (2, columns)
-        Resistances of near and far ends.
+        Resistance from a line's near node to its source, conductance from its far node to its.
     work : (PLANES, rows filled up, columns and some more)
+    line : (2, rows filled up or columns, whichever are more)
+        Scratch.
     row_out, column_out : (2, rows), (2, columns)
         Filled with currents of the near and far sources.
     nodes : (2, rows, columns) or (0, 0, 0)
         Filled with the voltages on rows and columns.
-    reached : (2, rows, columns) bool
-        Filled, if there are islands, with the nodes on rows and columns that a source reaches.
     """
     m, n = g.shape
-    row_root, row_far_s, open_row = ends(row_in, row_end, row_ohm[:, 0])
-    column_root, column_far_s, open_column = ends(column_in, column_end, column_ohm[-1])
-    islands = False
     if not load(g, work):
-        return BAD_CELL, islands
+        return BAD_CELL
     if not (finite(row_in) and finite(column_in)):
-        return BAD_SOURCE, islands
-    if open_row or open_column or broken(row_ohm) or broken(column_ohm):
-        sources = row_root, row_far_s, column_root, column_far_s
-        reach(work[G], row_ohm, column_ohm, sources, reached)
-        islands = missed(reached)
-        if islands:
-            cell_a = cut(cell_a, work[G], reached)
-    factor_rows(work[G], row_ohm, row_root, row_far_s, work[AR], work[BR])
-    factor_columns(work[G], column_ohm, column_root, column_far_s, work[AC], work[BC], m)
-    root = np.zeros(work.shape[1])
-    rz, goal = begin(row_in, column_in, cell_a, start, tolerance, work, root)
+        return BAD_SOURCE
+    factor_rows(work[G], row_ohm, row_end, line, work[AR], work[BR])
+    factor_columns(work[G], column_ohm, column_end, line, work[AC], work[BC], m)
+    rz, goal = begin(row_in, column_in, cell_a, start, tolerance, work, line)
     if not rz < np.inf:
-        return BAD_SOURCE, islands
-    steps = iterate(work, m, n, rz, goal)
+        return BAD_SOURCE
+    steps = iterate(work, m, n, rz, goal, line)
     if steps < 0:
-        return steps, islands
-    rows_of(row_in, column_in, cell_a, work, root)
-    row_currents(work, n, root, row_far_s, row_out)
-    column_currents(row_in, column_in, cell_a, work, column_root, column_far_s, column_out)
+        return steps
+    rows_of(row_in, column_in, cell_a, work, line)
+    row_currents(work, n, line, row_end, row_out)
+    column_currents(row_in, column_in, cell_a, work, column_end, column_out)
     if nodes.size:
-        voltages(row_in, column_in, work, nodes, reached, islands)
-    return steps, islands
+        voltages(row_in, column_in, work, nodes)
+    return steps
 
 
 @reordered
@@ -127,8 +119,8 @@ def finite(values):
     return wrong == 0
 
 
-@reordered
-def begin(row_in, column_in, cell_a, start, tolerance, work, root):
+@_in_place
+def begin(row_in, column_in, cell_a, start, tolerance, work, line):
     """Find the first residual R, Z = P^-1 R; return R.Z and where to stop.
 
     The scale of R.Z is the power that currents into the columns' nodes would bring there: a warm
@@ -141,34 +133,33 @@ def begin(row_in, column_in, cell_a, start, tolerance, work, root):
             for j in range(n):
                 x[i, j] = start[i, j] - row_in[0, i]
         columns_given(row_in, column_in, cell_a, work)
-        scale = sweep_columns(r, x, 0.0, work[AC], work[BC], w, m, n)
-        rows_of(row_in, column_in, cell_a, work, root)
+        scale = sweep_columns(r, x, 0.0, work[AC], work[BC], w, m, n, line)
+        rows_of(row_in, column_in, cell_a, work, line)
         for i in range(m):
             for j in range(n):
                 guess = start[i, j] - row_in[0, i]
                 r[i, j] = work[G, i, j] * (x[i, j] - guess)
-        rz = sweep_columns(r, x, 0.0, work[AC], work[BC], z, m, n)
+        rz = sweep_columns(r, x, 0.0, work[AC], work[BC], z, m, n, line)
         if rz <= NEAR * scale:
             return rz, tolerance * tolerance * scale
         w[:] = 0.0
-    rows_of(row_in, column_in, cell_a, work, root)
+    rows_of(row_in, column_in, cell_a, work, line)
     columns_given(row_in, column_in, cell_a, work)
-    rz = sweep_columns(r, x, 0.0, work[AC], work[BC], z, m, n)
+    rz = sweep_columns(r, x, 0.0, work[AC], work[BC], z, m, n, line)
     return rz, tolerance * tolerance * rz
 
 
-@reordered
-def iterate(work, m, n, rz, goal):
+@_in_place
+def iterate(work, m, n, rz, goal, line):
     """Go on with conjugate gradients until R.Z <= goal, and take the step that comes for free."""
     alpha, beta, steps = 0.0, 0.0, 0
-    root = np.empty(ABREAST)
     while max(1.0, alpha * alpha) * rz > goal:
-        s = step_rows(work, alpha, beta, n, steps == 0, root)
+        s = step_rows(work, alpha, beta, n, steps == 0, line[0])
         steps += 1
         if not s > 0.0 or steps == MOST_STEPS:
             return STUCK
         alpha = rz / s
-        new = sweep_columns(work[R], work[T], alpha, work[AC], work[BC], work[Z], m, n)
+        new = sweep_columns(work[R], work[T], alpha, work[AC], work[BC], work[Z], m, n, line)
         beta = new / rz
         rz = new
     for i in range(0, work.shape[1], ABREAST):
@@ -225,8 +216,8 @@ def step_rows(work, alpha, beta, n, first, root):
 
 
 @reordered
-def rows_of(row_in, column_in, cell_a, work, root):
-    """Solve the rows against the columns' voltages W into T."""
+def rows_of(row_in, column_in, cell_a, work, line):
+    """Solve the rows against the columns' voltages W into T; line[0] is left to the sources."""
     m, n = row_in.shape[1], column_in.shape[1]
     g, w, x = work[G], work[W], work[T]
     for i in range(0, g.shape[0], ABREAST):
@@ -237,7 +228,7 @@ def rows_of(row_in, column_in, cell_a, work, root):
                 for j in range(n):
                     x[k, j] -= cell_a[k, j]
             x[k, 0] += row_in[1, k]
-        sweep_rows(work[AR, i : i + 8], work[BR, i : i + 8], x[i : i + 8], n, root[i : i + 8])
+        sweep_rows(work[AR, i : i + 8], work[BR, i : i + 8], x[i : i + 8], n, line[0, i : i + 8])
 
 
 @reordered
@@ -256,15 +247,15 @@ def columns_given(row_in, column_in, cell_a, work):
 
 
 @reordered
-def row_currents(work, n, root, far_s, out):
+def row_currents(work, n, line, end, out):
     """Find the currents of the rows' sources, from no difference of voltages, which cancel."""
     for i in range(out.shape[1]):
-        out[0, i] = -root[i]
-        out[1, i] = -far_s[i] * work[T, i, n - 1]
+        out[0, i] = -line[0, i]
+        out[1, i] = -end[1, i] * work[T, i, n - 1]
 
 
 @reordered
-def column_currents(row_in, column_in, cell_a, work, root_ohm, far_s, out):
+def column_currents(row_in, column_in, cell_a, work, end, out):
     """Find the currents of the columns' sources.
 
     What the cells bring is left to the near source, so that currents add up exactly; one behind so
@@ -272,7 +263,7 @@ def column_currents(row_in, column_in, cell_a, work, root_ohm, far_s, out):
     """
     m, n = row_in.shape[1], column_in.shape[1]
     g, u, w, a = work[G], work[T], work[W], work[AC]
-    near, far = out[0], out[1]
+    near, far, far_s = out[0], out[1], end[1]
     for j in range(n):
         near[j] = column_in[1, j]
     for i in range(m):
@@ -287,20 +278,16 @@ def column_currents(row_in, column_in, cell_a, work, root_ohm, far_s, out):
             near[j] -= far[j]
         else:
             total = near[j]
-            near[j] = w[m - 1, j] / root_ohm[j]
+            near[j] = w[m - 1, j] / end[0, j]
             if far_s[j] > 0.0:
                 far[j] = total - near[j]
 
 
 @reordered
-def voltages(row_in, column_in, work, nodes, reached, islands):
+def voltages(row_in, column_in, work, nodes):
     """Fill in the nodes' voltages."""
     for i in range(nodes.shape[1]):
         for j in range(nodes.shape[2]):
             nodes[0, i, j] = row_in[0, i] + work[T, i, j]
         for j in range(nodes.shape[2]):
             nodes[1, i, j] = column_in[0, j] + work[W, i, j]
-        if islands:
-            for k in range(2):
-                for j in range(nodes.shape[2]):
-                    nodes[k, i, j] = nodes[k, i, j] if reached[k, i, j] else 0.0

@@ -10,47 +10,37 @@ from numba import njit
 
 ABREAST = 8
 
-FLOOR_OHM = 1e-12
-"""Least resistance of a far end: two ideal sources on one line would share its current at will."""
+HELPER = {
+    "error_model": "numpy",
+    "nogil": True,
+    "fastmath": {"contract", "reassoc", "nsz"},
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""Options of what only kernels call: no way in from Python, which takes time to compile."""
 
-reordered = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", nogil=True, fastmath={"contract", "reassoc", "nsz"})
-
-
-@reordered
-def ends(sources, end, first_ohm):
-    """Return resistances to near sources, conductances to far ones, and whether a line is open.
-
-    A line that is open at both ends has no source: its voltage is put to 0.
-    """
-    near_ohm, far_s = np.empty(end.shape[1]), np.empty(end.shape[1])
-    free = False
-    for k in range(near_ohm.size):
-        near_ohm[k] = end[0, k] + first_ohm[min(k, first_ohm.size - 1)]
-        far_s[k] = 1 / max(end[1, k], FLOOR_OHM)
-        if near_ohm[k] == np.inf and far_s[k] == 0.0:
-            free = True
-            sources[0, k] = 0.0
-    return near_ohm, far_s, free
+reordered = njit(**HELPER)
 
 
 @reordered
-def factor_rows(g, ohm, root_ohm, far_s, a, b):
+def factor_rows(g, ohm, end, line, a, b):
     """Eliminate every row from its far end to its driver, without a subtraction."""
-    m, n = root_ohm.size, ohm.shape[1]
-    e, r = np.zeros(ABREAST), np.zeros(ABREAST)
+    m, n = end.shape[1], ohm.shape[1]
+    e, r = line[0], line[1]
     for i in range(0, g.shape[0], ABREAST):
         for k in range(ABREAST):
-            e[k] = far_s[i + k] if i + k < m else 0.0
+            e[k] = end[1, i + k] if i + k < m else 0.0
         for back in range(n):
             j = n - 1 - back
             if j == 0:
                 for k in range(ABREAST):
-                    r[k] = root_ohm[min(i + k, m - 1)]
+                    r[k] = end[0, min(i + k, m - 1)]
             elif ohm.shape[0] > 1:
                 for k in range(ABREAST):
                     r[k] = ohm[min(i + k, m - 1), j]
             else:
-                r[:] = ohm[0, j]
+                for k in range(ABREAST):
+                    r[k] = ohm[0, j]
             for k in range(ABREAST):
                 s = e[k] + g[i + k, j]
                 if r[k] < np.inf:
@@ -65,12 +55,13 @@ def factor_rows(g, ohm, root_ohm, far_s, a, b):
 
 
 @reordered
-def factor_columns(g, ohm, root_ohm, far_s, a, b, m):
+def factor_columns(g, ohm, end, line, a, b, m):
     """Eliminate every column from its first cell to its sense end, without a subtraction."""
-    n = far_s.shape[0]
-    e = far_s.copy()
+    n, e = end.shape[1], line[0]
+    for j in range(n):
+        e[j] = end[1, j]
     for i in range(m):
-        r = root_ohm if i == m - 1 else ohm[min(i, ohm.shape[0] - 1)]
+        r = end[0] if i == m - 1 else ohm[min(i, ohm.shape[0] - 1)]
         for j in range(n):
             s = e[j] + g[i, j]
             broken = r[j] == np.inf
@@ -82,22 +73,6 @@ def factor_columns(g, ohm, root_ohm, far_s, a, b, m):
 
 
 @reordered
-def up(a, b, x, k, j, y):
-    """Take one node of row k on the way to the driver: return the current that goes on."""
-    y += x[k, j]
-    x[k, j] = b[k, j] * y
-    return a[k, j] * y
-
-
-@reordered
-def down(a, x, k, j, y):
-    """Take one node of row k on the way back: return its voltage."""
-    y = x[k, j] + a[k, j] * y
-    x[k, j] = y
-    return y
-
-
-@reordered
 def sweep_rows(a, b, x, n, root):
     """Solve 8 rows: x holds currents, then voltages; root is what is left to the near source.
 
@@ -106,32 +81,58 @@ def sweep_rows(a, b, x, n, root):
     y0 = y1 = y2 = y3 = y4 = y5 = y6 = y7 = 0.0
     for back in range(n):
         j = n - 1 - back
-        y0 = up(a, b, x, 0, j, y0)
-        y1 = up(a, b, x, 1, j, y1)
-        y2 = up(a, b, x, 2, j, y2)
-        y3 = up(a, b, x, 3, j, y3)
-        y4 = up(a, b, x, 4, j, y4)
-        y5 = up(a, b, x, 5, j, y5)
-        y6 = up(a, b, x, 6, j, y6)
-        y7 = up(a, b, x, 7, j, y7)
+        y0 += x[0, j]
+        x[0, j] = b[0, j] * y0
+        y0 *= a[0, j]
+        y1 += x[1, j]
+        x[1, j] = b[1, j] * y1
+        y1 *= a[1, j]
+        y2 += x[2, j]
+        x[2, j] = b[2, j] * y2
+        y2 *= a[2, j]
+        y3 += x[3, j]
+        x[3, j] = b[3, j] * y3
+        y3 *= a[3, j]
+        y4 += x[4, j]
+        x[4, j] = b[4, j] * y4
+        y4 *= a[4, j]
+        y5 += x[5, j]
+        x[5, j] = b[5, j] * y5
+        y5 *= a[5, j]
+        y6 += x[6, j]
+        x[6, j] = b[6, j] * y6
+        y6 *= a[6, j]
+        y7 += x[7, j]
+        x[7, j] = b[7, j] * y7
+        y7 *= a[7, j]
     root[0], root[1], root[2], root[3] = y0, y1, y2, y3
     root[4], root[5], root[6], root[7] = y4, y5, y6, y7
     y0 = y1 = y2 = y3 = y4 = y5 = y6 = y7 = 0.0
     for j in range(n):
-        y0 = down(a, x, 0, j, y0)
-        y1 = down(a, x, 1, j, y1)
-        y2 = down(a, x, 2, j, y2)
-        y3 = down(a, x, 3, j, y3)
-        y4 = down(a, x, 4, j, y4)
-        y5 = down(a, x, 5, j, y5)
-        y6 = down(a, x, 6, j, y6)
-        y7 = down(a, x, 7, j, y7)
+        y0 = x[0, j] + a[0, j] * y0
+        x[0, j] = y0
+        y1 = x[1, j] + a[1, j] * y1
+        x[1, j] = y1
+        y2 = x[2, j] + a[2, j] * y2
+        x[2, j] = y2
+        y3 = x[3, j] + a[3, j] * y3
+        x[3, j] = y3
+        y4 = x[4, j] + a[4, j] * y4
+        x[4, j] = y4
+        y5 = x[5, j] + a[5, j] * y5
+        x[5, j] = y5
+        y6 = x[6, j] + a[6, j] * y6
+        x[6, j] = y6
+        y7 = x[7, j] + a[7, j] * y7
+        x[7, j] = y7
 
 
 @reordered
-def sweep_columns(r, t, alpha, a, b, z, m, n):
+def sweep_columns(r, t, alpha, a, b, z, m, n, line):
     """Take alpha t from r, solve every column z = P^-1 r, and return r.z."""
-    y = np.zeros(n)
+    y = line[1]
+    for j in range(n):
+        y[j] = 0.0
     rz = 0.0
     for i in range(m):
         for j in range(n):
@@ -144,7 +145,8 @@ def sweep_columns(r, t, alpha, a, b, z, m, n):
             z[i, j] = x
             rz += x * v
             y[j] = v * a[i, j]
-    y[:] = 0.0
+    for j in range(n):
+        y[j] = 0.0
     for back in range(m):
         i = m - 1 - back
         for j in range(n):

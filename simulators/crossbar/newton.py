@@ -87,7 +87,8 @@ class NonlinearSolver:
         Operating
             With the residual that was reached. It may be what 1e-15 V change in the steepest cell.
             Where the law itself is only good to more than the tolerance, that is where it no
-            longer falls, up to 1e-10 of the largest current (tolerance_a given or not).
+            longer falls, up to 1e-10 of the largest current or 1e-18 A, whichever is more
+            (tolerance_a given or not).
 
         Raises
         ------

@@ -24,6 +24,10 @@ _FLOOR_V = 1e-15
 _NOISE = 1e-10
 """Where a residual over the largest current that no longer falls is the rounding of the law."""
 
+_NOTHING_A = 1e-18
+"""Likewise of any current: six electrons a second. Closed gates and selectors between lines that
+float carry so little that their own solvers round by more than `_NOISE` of it."""
+
 
 class Operating(NamedTuple):
     """Voltages and currents of an array of nonlinear cells at one instant.
@@ -114,7 +118,7 @@ class Progress:
 
 def is_noise(worst_a: float, top_a: float) -> bool:
     """Tell whether a residual that no longer falls may be the rounding of a law."""
-    return worst_a <= _NOISE * top_a
+    return worst_a <= max(_NOISE * top_a, _NOTHING_A)
 
 
 def gated(law: Law | GatedLaw) -> TypeGuard[GatedLaw]:

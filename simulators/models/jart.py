@@ -65,7 +65,7 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from hil.simulators.models.drive import Drive, Floats, Terminal
-from hil.simulators.models.jart_kernel import LAW, look, walk
+from hil.simulators.models.jart_kernel import LAW, look, tangents, walk
 from hil.simulators.models.model import State, records
 from hil.simulators.models.parts import refuse_parts
 from hil.simulators.models.published import within
@@ -167,34 +167,56 @@ class Jart(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Solve the circuit for the current of each cell at a voltage across it (A)."""
-        return self._look(state, voltage_v)[0]
+        return self._tangents(state, voltage_v, 0.0)[0]
+
+    def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Solve the circuit for the current (A), and its derivatives for dI/dV (S)."""
+        return self._tangents(state, voltage_v, 0.0)
+
+    def linearised_behind(
+        self, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Solve the circuit with the resistance in it."""
+        return self._tangents(state, voltage_v, series_ohm)
+
+    def _tangents(
+        self, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Compute currents and slopes at voltages that go with the cells of a state."""
+        shape, cells, voltage = each(state, voltage_v)
+        names = ("n_disc_1e26_per_m3", "radius_m", "length_m")
+        current_a, slope_s = np.empty((2, cells.size))
+        tangents(
+            self._law(state, cells, series_ohm, math.inf), *(state[name][cells] for name in names),
+            voltage, current_a, slope_s,
+        )  # fmt: skip
+        return current_a.reshape(shape), slope_s.reshape(shape)
 
     def filament_k(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute the temperature of each filament at a voltage across the cell (K).
 
         ``T0 + I (V - I Rser) Rth`` (Bengel 2020, eq. 5).
         """
-        return self._look(state, voltage_v)[1]
+        return self._look(state, voltage_v)[0]
 
     def rate(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute dN/dt of each cell at a voltage across it (1e26 per m^3 and s).
 
         0 for a cell that is beyond the bound to which the voltage drives it.
         """
-        return self._look(state, voltage_v)[2]
+        return self._look(state, voltage_v)[1]
 
-    def _look(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats, Floats]:
-        """Compute current, temperature and dN/dt at voltages that go with the cells of a state."""
+    def _look(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Compute temperature and dN/dt at voltages that go with the cells of a state."""
         shape, cells, voltage = each(state, voltage_v)
-        out = np.empty((3, cells.size))
+        out = np.empty((2, cells.size))
         look(
             self._law(state, cells, 0.0, math.inf), state["n_disc_1e26_per_m3"],
             state["radius_m"], state["length_m"], state["n_low_1e26_per_m3"],
-            state["n_high_1e26_per_m3"], cells, voltage, out[0],
-            out[1], out[2],
+            state["n_high_1e26_per_m3"], cells, voltage, *out,
         )  # fmt: skip
-        current_a, kelvin, rate = out.reshape(3, *shape)
-        return current_a, kelvin, rate
+        kelvin, rate = out.reshape(2, *shape)
+        return kelvin, rate
 
     def _walk(
         self, state: State, cells: NDArray[np.int64], drive: Drive, terminal: Terminal

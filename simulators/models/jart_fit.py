@@ -60,7 +60,7 @@ from numpy.typing import ArrayLike
 
 from hil.errors import ConfigError
 from hil.simulators.models.drive import Drive, Floats, Terminal
-from hil.simulators.models.jart_fit_kernel import CELL, LAW, STILL, currents, rates, walk
+from hil.simulators.models.jart_fit_kernel import CELL, LAW, STILL, rates, tangents, walk
 from hil.simulators.models.model import State, records
 from hil.simulators.models.parts import MOST_PARTS, refuse_parts
 from hil.simulators.models.vcm import CHARGE, CONSTANTS, WALKERS, Range, Vcm, each
@@ -154,10 +154,14 @@ class JartFit(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute the fitted current, see the module; it does not depend on r and l."""
+        return self.linearised(state, voltage_v)[0]
+
+    def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
+        """Compute the fitted current and its derivative by V."""
         shape, cells, volts = each(state, voltage_v)
-        out = np.empty(len(cells))
-        currents(state["n_disc_1e26_per_m3"][cells], volts, out)
-        return out.reshape(shape)
+        current_a, slope_s = np.empty((2, len(cells)))
+        tangents(state["n_disc_1e26_per_m3"][cells], volts, current_a, slope_s)
+        return current_a.reshape(shape), slope_s.reshape(shape)
 
     def rate(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Compute dN/dt (1e26 per m^3 and s) of each cell at a voltage across it.

@@ -37,6 +37,9 @@ from hil.simulators.models.vcm_kernel import (
 FIT_V = 1.5
 """Up to this the fit's current grows with the voltage; beyond it is continued in proportion."""
 
+_FLOOR_V = 1e-12
+"""Below this a look takes the current to be in proportion to the voltage."""
+
 _LEAST_LN_N = math.log(0.008)
 """ln of the concentration to which the fit is normalised, and where it begins."""
 
@@ -143,6 +146,46 @@ def _current(memo, voltage, setting, y):
     x = math.exp(row[5] * (row[4] - max(y, _LEAST_LN_N)))
     current = row[1] * (row[2] + row[3] * math.exp(-row[6] * math.log(1.0 + x)))
     return current if y >= _LEAST_LN_N else current * math.exp(y - _LEAST_LN_N)
+
+
+@helper
+def _tangent(voltage, setting, y):
+    """Compute the fitted current as `_current` does, and dI/dV; nothing is kept in mind."""
+    v, above = min(voltage, FIT_V), max(y, _LEAST_LN_N)
+    if not setting:
+        fall = math.exp(-_H[3] * v)
+        x = math.exp(-_J0 * (y - _LEAST_LN_N))
+        grown = 1.0 + (_H[0] + _H[1] * v + _H[2] * fall) * x
+        grown_v = (_H[1] - _H[2] * _H[3] * fall) * x
+        current = -_CONDUCTANCE_A * math.expm1(-_SLOPE_PER_V * v)
+        slope = _CONDUCTANCE_A * _SLOPE_PER_V * math.exp(-_SLOPE_PER_V * v)
+        share = math.exp(-_PER_K0 * math.log(grown))
+        slope = share * (slope - current * _PER_K0 * grown_v / grown)
+        current *= share
+    else:
+        rise = math.exp((v - _ALPHA[2]) / _ALPHA[3])
+        top = (_ALPHA[1] + _ALPHA[0]) / (1.0 + rise)
+        beta = _BETA[0] * v - _BETA[1] * math.expm1(v)
+        beta_v = _BETA[0] - _BETA[1] * math.exp(v)
+        c, d = _C[2] * math.exp(v / _C[3]), _D[2] * math.exp(v / _D[3])
+        place, steep = c - _C[1] * v - _C[0], d - _D[1] * v - _D[0]
+        bent = (v / _F[2]) ** _F[3]
+        f = _F[0] + (_F[1] - _F[0]) / (1.0 + bent)
+        f_v = -(f - _F[0]) / (1.0 + bent) * _F[3] * bent / v
+        way = math.log(place) - above
+        x = math.exp(steep * way)
+        ln, full = math.log(1.0 + x), x / (1.0 + x)
+        way_v = (d / _D[3] - _D[1]) * way + steep * (c / _C[3] - _C[1]) / place
+        share = math.exp(-f * ln)
+        current = top - _ALPHA[0] + beta * share
+        slope = share * (beta_v - beta * (f_v * ln + f * full * way_v))
+        slope -= top * rise / (1.0 + rise) / _ALPHA[3]
+        fewer = math.exp(y - above)
+        current, slope = current * fewer, slope * fewer
+    if voltage > FIT_V:
+        slope = current / FIT_V
+        current = slope * voltage
+    return current, slope
 
 
 @helper
@@ -579,15 +622,12 @@ def walk(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def currents(n, voltage_v, out):
-    """Fill in the current (A) at voltages across cells; n, voltage_v, out: (points,)."""
-    memo = np.full((_PLACES, 7), np.nan)
-    for k in range(out.shape[0]):
+def tangents(n, voltage_v, current_a, slope_s):
+    """Fill in current (A) and slope (S) at voltages across cells, all (points,)."""
+    for k in range(voltage_v.shape[0]):
         v = voltage_v[k]
-        out[k] = 0.0
-        if v != 0.0:
-            current = _current(memo, abs(v), v < 0.0, math.log(n[k]))
-            out[k] = math.copysign(current, v)
+        current, slope_s[k] = _tangent(max(abs(v), _FLOOR_V), v < 0.0, math.log(n[k]))
+        current_a[k] = current * v / max(abs(v), _FLOOR_V)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -14,6 +14,9 @@ a runaway time is integrated over ln N instead, along which the rate changes eve
 moves N so little that it hardly acts on itself, one look at its highest voltage or a quadrature
 over the voltage does the same.
 
+A look at a current and its slope solves the same circuit once more (`_tangent`), without a guess
+from the moment before, which makes steps in a logarithm and a good first estimate worth while.
+
 The helpers stay in this module: numba's cache does not notice a change in another one.
 `hil.simulators.models.vcm_kernel` is the exception.
 """
@@ -38,6 +41,9 @@ _CAP = 0.99375
 
 _DONE = 3e-6
 """Relative Newton step after which the root is exact to about its square, for a reading."""
+
+_MATCHED = 3e-7
+"""Difference of the logarithms of both currents from which one more step is exact to rounding."""
 
 _FLOOR_V = 1e-9
 """Below this the cell is taken to be linear in V."""
@@ -785,6 +791,89 @@ def _reading(law, cell, source):
 
 
 @helper
+def _estimate(law, wire, negative, total, source):
+    """Estimate the voltage of the contact, cold; at V < 0 a line for the barrier's lowering."""
+    lowering = math.sqrt(math.sqrt(law.image * wire.n * law.gap)) if law.gap > 0.0 else 0.0
+    barrier = max(law.barrier - lowering, 0.0)
+    kt = law.kb * law.t0
+    if not negative:
+        drop = total * law.richardson * wire.area * law.t0 * law.t0 * math.exp(-barrier / kt)
+        return min(source / (1.0 + drop / kt), kt * math.log1p(source / drop))
+    a = wire.w00 / kt
+    fall = math.exp(-2.0 * a)
+    th = (1.0 - fall) / (1.0 + fall)
+    per_w0, per_eps = th / wire.w00, (a - th) / wire.w00
+    reach = barrier * (1.0 - th * th) + 0.03 * source
+    drop = total * law.emission * wire.area * law.t0 * math.sqrt(wire.w00 * reach)
+    drop *= math.exp(-barrier * per_w0)
+    bend = 0.5 * per_eps + 0.5 / reach
+    if lowering > 0.0 and barrier > 0.0:
+        bend += 0.25 * lowering / law.gap * per_w0
+    return math.log1p(bend * source / (1.0 + drop * per_eps)) / bend
+
+
+@helper
+def _tangent(law, cell, source):
+    """Compute the current of a cell as it is, and how it grows with the source's voltage.
+
+    Without a limit. As `_solve`, but with steps in the logarithm of the smaller part of the
+    voltage, and exact where the contact blocks too: there the current is the contact's. What the
+    last step takes for its derivatives, of ``ln I_contact(u, T) = ln I`` by u, T and V, is what
+    the slope is made of.
+    """
+    negative, size = source < 0.0, max(abs(source), _FLOOR_V)
+    wire = _wire(law, _still(cell, negative), cell.n)
+    inner = wire.disc + wire.plug
+    total = inner + law.line + law.ohm
+    low, high, sure = 0.0, size, True
+    cap = math.inf if negative else law.gap * _CAP
+    if 0.0 < cap < size:
+        high, sure = cap, False
+    u = _estimate(law, wire, negative, total, size)
+    most = 0.9 * high if sure else 0.3 * high
+    if not 0.0 < u < most:
+        u = most
+    for _ in range(200):
+        current = _through(total, law.cubic, size - u)
+        kelvin = law.t0 + wire.rth * current * (u + current * inner)
+        fall, product, by_u, by_t, _ = _contact(law, wire, negative, u, kelvin)
+        miss = math.log(product / current) + fall
+        by_x = 1.0 / (total + 3.0 * law.cubic * current * current)
+        whole = by_u + by_t * wire.rth * current
+        own = whole - by_t * wire.rth * by_x * (u + 2.0 * current * inner)
+        steep = own + by_x / current
+        change = -miss / steep
+        if abs(miss) <= _MATCHED or abs(change) <= 1e-15 * u:
+            break
+        if miss > 0.0:
+            high, sure = u, True
+        elif u == high:
+            low, high, sure = u, size, True
+        else:
+            low = u
+        new, rest = u + change, size - u
+        if low < cap and change < -0.1 * u:
+            new = u * math.exp(change / u)
+        elif low < cap and change > 0.1 * rest:
+            new = size - rest * math.exp(-change / rest)
+        if not sure and not (steep > 0.0 and new < high):
+            new = high
+        elif not (steep > 0.0 and low < new < high):
+            new = 0.5 * (low + high)
+            if not low < new < high:
+                change = 0.0
+                break
+        u = new
+    if 2.0 * u > size:
+        current = product * math.exp(fall) * (1.0 + own * change)
+    else:
+        x = current
+        current -= ((total + law.cubic * x * x) * x - (size - u) + change) * by_x
+    slope = by_x * whole / (own + by_x / current)
+    return math.copysign(current * (abs(source) / size), source), slope
+
+
+@helper
 def _flow(law, cell, source):
     """Compute dN/dt of a cell as it is (1e26 per m^3 and s)."""
     leg = _still(cell, source < 0.0)
@@ -939,8 +1028,8 @@ def walk(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def look(laws, n, radius, length, n_low, n_high, cells, voltage_v, current_a, kelvin, rate):
-    """Compute current, temperature and dN/dt of cells with a voltage across them.
+def look(laws, n, radius, length, n_low, n_high, cells, voltage_v, kelvin, rate):
+    """Compute temperature and dN/dt of cells with a voltage across them.
 
     Parameters
     ----------
@@ -949,8 +1038,8 @@ def look(laws, n, radius, length, n_low, n_high, cells, voltage_v, current_a, ke
         Columns of the state, (all cells,).
     cells : (looks,) int64
         Which cell each look is at.
-    voltage_v, current_a, kelvin, rate : (looks,) float64
-        Voltage; the other three are filled in (A, K, 1e26 per m^3 and s).
+    voltage_v, kelvin, rate : (looks,) float64
+        Voltage; the other two are filled in (K, 1e26 per m^3 and s).
     """
     for k in range(cells.shape[0]):
         i = cells[k]
@@ -958,5 +1047,24 @@ def look(laws, n, radius, length, n_low, n_high, cells, voltage_v, current_a, ke
         cell = Cell(
             n[i], radius[i], length[i], radius[i], length[i], n_low[i], n_high[i], 0, 0, 0.0
         )
-        _, current_a[k], _, kelvin[k] = _reading(law, cell, voltage_v[k])
+        _, _, _, kelvin[k] = _reading(law, cell, voltage_v[k])
         rate[k] = _flow(law, cell, voltage_v[k])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def tangents(laws, n, radius, length, voltage_v, current_a, slope_s):
+    """Compute currents of cells with a voltage across them, and how they grow with it.
+
+    Parameters
+    ----------
+    laws : (1,) or (looks,) record array of `LAW`
+        Without a limit; *ohm* is in series with the cell.
+    n, radius, length : (looks,) float64
+        Of the cell that each look is at.
+    voltage_v, current_a, slope_s : (looks,) float64
+        Voltage over cell and resistance; the other two are filled in (A, S).
+    """
+    for k in range(voltage_v.shape[0]):
+        law = laws[k if laws.shape[0] > 1 else 0]
+        cell = Cell(n[k], radius[k], length[k], radius[k], length[k], n[k], n[k], 0, 0, 0.0)
+        current_a[k], slope_s[k] = _tangent(law, cell, voltage_v[k])

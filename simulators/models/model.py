@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
 from hil.simulators.models.drive import Drive, Floats, Terminal
+from hil.simulators.models.roots import behind
 
 State = NDArray[np.void]
 
@@ -97,6 +98,16 @@ class Device(
             least 1 uV), away from 0 V.
         """
         return difference(lambda v: self.current_a(state, v), state, voltage_v)
+
+    def linearised_behind(
+        self, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Compute what `linearised` does for each cell with a resistance in series.
+
+        *voltage_v* is that across both. Unless a model knows better, V = v + R I(v) is solved to
+        rounding, which asks for `linearised` half a dozen times.
+        """
+        return behind(lambda v: self.linearised(state, v), voltage_v, len(state), series_ohm)
 
     @abstractmethod
     def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hil.simulators.models.drive import Floats
 from hil.simulators.models.roots_kernel import step
+
+Law = Callable[[Floats], tuple[Floats, Floats]]
 
 _STEPS = 200
 """More than halving a bracket of doubles down to nothing ever needs, or Newton close to a root."""
 
 
 def rising_root(
-    function: Callable[[Floats], tuple[Floats, Floats]],
+    function: Law,
     low: Floats,
     high: Floats,
     start: Floats,
@@ -47,3 +50,37 @@ def rising_root(
         if step(x, low, high, before, last, sizes, value.reshape(-1), slope.reshape(-1)):
             break
     return x.reshape(start.shape)
+
+
+def behind(law: Law, voltage_v: ArrayLike, cells: int, series_ohm: float) -> tuple[Floats, Floats]:
+    """Solve V = v + R I(v) for cells with a resistance in series, to rounding.
+
+    Parameters
+    ----------
+    law : callable
+        Of voltages v, (cells,), gives currents I (A), which rise with them, and slopes dI/dv (S).
+    voltage_v : float or (cells,)
+        V, across both (V).
+    cells : int
+    series_ohm : float
+        R.
+
+    Returns
+    -------
+    current_a, slope_s : (cells,) float64
+        I, and dI/dV = g/(1 + R g) with g the law's slope (A, S).
+    """
+    wanted_v = np.broadcast_to(np.asarray(voltage_v, float), (cells,))
+    if series_ohm == 0:
+        return law(wanted_v)
+
+    def miss_v(v: Floats) -> tuple[Floats, Floats]:
+        current_a, slope_s = law(v)
+        return v + series_ohm * current_a - wanted_v, 1.0 + series_ohm * slope_s
+
+    inner_v = rising_root(
+        miss_v, np.minimum(wanted_v, 0.0), np.maximum(wanted_v, 0.0), 0.5 * wanted_v,
+        np.abs(wanted_v),
+    )  # fmt: skip
+    current_a, slope_s = law(inner_v)
+    return current_a, slope_s / (1.0 + series_ohm * slope_s)

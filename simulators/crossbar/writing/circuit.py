@@ -125,7 +125,7 @@ class Circuit:
                 point = self._at_limit(law, row_v, column_v, start_v, near.held, least_a)
                 if near.held * point.pull_v >= 0.0:
                     return point
-        found = self._driven.solve(law, row_v, column_v, start_v=start_v, tolerance_a=least_a)
+        found = _solved(self._driven, law, row_v, column_v, None, start_v, least_a)
         flowing_a = float(found.column_a[self.limited_column])
         if abs(flowing_a) > self.limit_a:
             held = 1 if flowing_a > 0 else -1
@@ -168,9 +168,7 @@ class Circuit:
         column, flowing_a = self.limited_column, held * self.limit_a
         driven_v, into_a = column_v.copy(), np.zeros(len(column_v))
         driven_v[column], into_a[column] = 0.0, -flowing_a
-        found = self._opened.solve(
-            law, row_v, driven_v, column_a=into_a, start_v=start_v, tolerance_a=least_a
-        )
+        found = _solved(self._opened, law, row_v, driven_v, into_a, start_v, least_a)
         ends_v = self._ends_v(found, column_v)
         ends_v[column] = found.column_node_v[-1, column] - flowing_a * (
             self._far_end_ohm[column] + self._sense_ohm
@@ -189,6 +187,20 @@ class Circuit:
         pull_v = float((ends_v - column_v)[self.limited_column]) if held else 0.0
         memory = found.memory_v.ravel(), found.cell_a.ravel()
         return Point(found, *memory, row_v, column_v, ends_v, held, pull_v)
+
+
+def _solved(
+    solver: NonlinearSolver, law: Law | GatedLaw, row_v: Floats, column_v: Floats,
+    column_a: Floats | None, start_v: Floats | None, least_a: float | None,
+) -> Operating:  # fmt: skip
+    """Solve from voltages that are near, or from none: lines that closed gates cut off may have
+    strayed far, and no way leads back from there."""
+    if start_v is not None:
+        with suppress(NotSupported):
+            return solver.solve(
+                law, row_v, column_v, column_a=column_a, start_v=start_v, tolerance_a=least_a
+            )
+    return solver.solve(law, row_v, column_v, column_a=column_a, tolerance_a=least_a)
 
 
 def _dark(network: Network) -> Point:

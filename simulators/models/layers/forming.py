@@ -46,12 +46,18 @@ class Forming(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         self, inner: Device, state: State, voltage_v: ArrayLike
     ) -> tuple[Floats, Floats]:
         """Ohm's law for pristine cells, the device's own for the others; nothing is formed."""
-        pristine = state["form_v"] != 0
-        current_a, slope_s = inner.linearised(state, voltage_v)
-        flowing_a = np.asarray(voltage_v, float) / self.pristine_ohm
+        return self.linearised_behind(inner, state, voltage_v, 0.0)
+
+    def linearised_behind(
+        self, inner: Device, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Likewise, a pristine cell and the resistance being one resistor."""
+        pristine, whole_ohm = state["form_v"] != 0, self.pristine_ohm + series_ohm
+        current_a, slope_s = inner.linearised_behind(state, voltage_v, series_ohm)
+        flowing_a = np.asarray(voltage_v, float) / whole_ohm
         return (
             np.where(pristine, flowing_a, current_a),
-            np.where(pristine, 1.0 / self.pristine_ohm, slope_s),
+            np.where(pristine, 1.0 / whole_ohm, slope_s),
         )
 
     def play(

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.model import Device, State, difference
+from hil.simulators.models.roots import behind
 
 Columns = tuple[tuple[Any, ...], ...]
 """Names and types of columns, as `numpy.dtype` takes them."""
@@ -50,6 +51,20 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if type(self).current_a is Layer.current_a:
             return inner.linearised(state, voltage_v)
         return difference(lambda v: self.current_a(inner, state, v), state, voltage_v)
+
+    def linearised_behind(
+        self, inner: Device, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Compute the same with a resistance in series, see `Device.linearised_behind`.
+
+        The inner device's own, unless the layer changes the current.
+        """
+        own = type(self)
+        if own.current_a is Layer.current_a and own.linearised is Layer.linearised:
+            return inner.linearised_behind(state, voltage_v, series_ohm)
+        return behind(
+            lambda v: self.linearised(inner, state, v), voltage_v, len(state), series_ohm
+        )
 
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive
@@ -110,6 +125,12 @@ class Layered(Device, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def linearised(self, state: State, voltage_v: ArrayLike) -> tuple[Floats, Floats]:
         """Compute current and slope of each cell at a voltage across the whole."""
         return self.layer.linearised(self.inner, state, voltage_v)
+
+    def linearised_behind(
+        self, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Compute the same with a resistance in series with the whole."""
+        return self.layer.linearised_behind(self.inner, state, voltage_v, series_ohm)
 
     def play(self, state: State, cells: NDArray[np.int64], drive: Drive) -> Terminal:
         """Take cells through a drive; the state moves in place."""

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from hil.simulators.models.drive import Drive, Floats, Terminal
 from hil.simulators.models.layers.layer import Layer
 from hil.simulators.models.model import Device, State
-from hil.simulators.models.roots import rising_root
 from hil.units import quantity
 
 
@@ -24,35 +23,22 @@ class Series(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def current_a(self, inner: Device, state: State, voltage_v: ArrayLike) -> Floats:
         """Solve V = v + R I(v) for each cell to rounding, where I(v) grows with v."""
-        from scipy.optimize.elementwise import find_root  # half a start if it came with the rest
-
         place, wanted_v = np.broadcast_arrays(np.arange(len(state)), np.asarray(voltage_v, float))
-        shape, place, wanted_v = place.shape, place.ravel(), wanted_v.ravel()
-
-        def miss_v(v: Floats, k: NDArray[np.int64], total_v: Floats) -> Floats:
-            return v + self.series_ohm * inner.current_a(state[k], v) - total_v
-
-        ends = (np.minimum(wanted_v, 0.0), np.maximum(wanted_v, 0.0))
-        tolerances = {"xrtol": 1e-15, "xatol": 1e-300, "frtol": 0.0, "fatol": 0.0}
-        found = find_root(miss_v, ends, args=(place, wanted_v), tolerances=tolerances)
-        return inner.current_a(state[place], found.x).reshape(shape)
+        own = state if place.shape == state.shape else state[place.ravel()]
+        current_a, _ = self.linearised(inner, own, wanted_v.ravel())
+        return current_a.reshape(place.shape)
 
     def linearised(
         self, inner: Device, state: State, voltage_v: ArrayLike
     ) -> tuple[Floats, Floats]:
-        """Solve V = v + R I(v) likewise, with the slope g/(1 + R g) of the two in series."""
-        wanted_v = np.broadcast_to(np.asarray(voltage_v, float), state.shape)
+        """Solve it likewise, or let the inner device do so."""
+        return inner.linearised_behind(state, voltage_v, self.series_ohm)
 
-        def miss_v(v: Floats) -> tuple[Floats, Floats]:
-            current_a, slope_s = inner.linearised(state, v)
-            return v + self.series_ohm * current_a - wanted_v, 1.0 + self.series_ohm * slope_s
-
-        inner_v = rising_root(
-            miss_v, np.minimum(wanted_v, 0.0), np.maximum(wanted_v, 0.0), 0.5 * wanted_v,
-            np.abs(wanted_v),
-        )  # fmt: skip
-        current_a, slope_s = inner.linearised(state, inner_v)
-        return current_a, slope_s / (1.0 + self.series_ohm * slope_s)
+    def linearised_behind(
+        self, inner: Device, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Solve it with both resistances."""
+        return inner.linearised_behind(state, voltage_v, self.series_ohm + series_ohm)
 
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive

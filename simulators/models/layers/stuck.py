@@ -51,10 +51,16 @@ class Stuck(Layer, frozen=True, kw_only=True, forbid_unknown_fields=True):
         self, inner: Device, state: State, voltage_v: ArrayLike
     ) -> tuple[Floats, Floats]:
         """Ohm's law and the conductance for stuck cells, the device's own for the others."""
-        stuck_s = state["stuck_s"]
-        current_a, slope_s = inner.linearised(state, voltage_v)
-        flowing_a = stuck_s * np.asarray(voltage_v, float)
-        return np.where(stuck_s > 0, flowing_a, current_a), np.where(stuck_s > 0, stuck_s, slope_s)
+        return self.linearised_behind(inner, state, voltage_v, 0.0)
+
+    def linearised_behind(
+        self, inner: Device, state: State, voltage_v: ArrayLike, series_ohm: float
+    ) -> tuple[Floats, Floats]:
+        """Likewise, a stuck cell and the resistance being one resistor."""
+        current_a, slope_s = inner.linearised_behind(state, voltage_v, series_ohm)
+        whole_s = state["stuck_s"] / (1.0 + series_ohm * state["stuck_s"])
+        flowing_a = whole_s * np.asarray(voltage_v, float)
+        return np.where(whole_s > 0, flowing_a, current_a), np.where(whole_s > 0, whole_s, slope_s)
 
     def play(
         self, inner: Device, state: State, cells: NDArray[np.int64], drive: Drive

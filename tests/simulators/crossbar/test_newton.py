@@ -64,6 +64,14 @@ class Saturating:
         return self.top_a * share, self.top_a / self.scale_v * (1 - share**2)
 
 
+class Rounded(Saturating):
+    """A conductance ``top/scale`` whose current is only good to 1e-20 A."""
+
+    def linearised(self, voltage_v: Floats) -> tuple[Floats, Floats]:
+        slope_s = self.top_a / self.scale_v
+        return 1e-20 * np.rint(slope_s * voltage_v / 1e-20), np.full_like(voltage_v, slope_s)
+
+
 class Exponential(Saturating):
     """``top sinh(V/scale)``."""
 
@@ -148,6 +156,13 @@ def test_what_a_half_select_write_leaves_for_the_cell(
     far = solver.solve(law, *half_select(size)).cell_v[0, -1]
     edge = solver.solve(law, *half_select(size, row=-1)).cell_v[-1, -1]
     assert (far, edge) == pytest.approx((far_v, edge_v), abs=1e-3)
+
+
+def test_cells_that_carry_next_to_nothing_need_not_be_known_any_better() -> None:
+    network = Network.of(3, 4, **WIRED).floating(np.arange(3) > 0, np.arange(4) > 0)
+    found = NonlinearSolver(network).solve(Rounded(3, 4, 1e-12, 0.7), [0.1, 0, 0], 0.0)
+    assert found.residual_a <= 1e-18
+    assert found.column_a[0] == pytest.approx(1e-13 / 0.7 * 2, rel=1e-6)
 
 
 def test_a_line_driven_with_its_current_has_its_voltage() -> None:
