@@ -256,7 +256,10 @@ class Bench(ABC):
                 "by one, or take a bench that can"
             )
         rows, columns = self.cells.rows, self.cells.columns
-        volts = np.atleast_2d(np.asarray(voltage_v, float))
+        try:
+            volts = np.atleast_2d(np.asarray(voltage_v, float))
+        except (TypeError, ValueError) as error:
+            raise ConfigError("a vector holds what is no number; give voltages in V") from error
         if volts.ndim != 2 or volts.shape[1] != rows or not len(volts):
             raise ConfigError(
                 f"vectors for bench {self.name} have {rows} voltages each, one a row; these are "
@@ -278,7 +281,7 @@ class Bench(ABC):
 
         Parameters
         ----------
-        conductance_s : float or (cells,)
+        conductance_s : float, (cells,), or (rows, columns) for all cells
             I/V at *read_v* (S).
         cells : (cells,) int64, optional
             Which cells; all of them by default.
@@ -288,7 +291,7 @@ class Bench(ABC):
         Raises
         ------
         ConfigError
-            For a conductance that is no number, or a voltage of 0.
+            For conductances that are no numbers, negative or of another shape, or a voltage of 0.
         NotSupported
             On instruments: real cells need pulses.
         """
@@ -298,13 +301,32 @@ class Bench(ABC):
                 "physics bench"
             )
         cells = self._resolved(cells)
-        wanted_s = np.broadcast_to(np.asarray(conductance_s, float), len(cells))
+        wanted_s = self._wanted(conductance_s, len(cells))
         self._preset(wanted_s, cells, read_v)
         if self.on_preset is not None:
             self.on_preset(
                 f"{len(cells)} cells put at {wanted_s.min():.4g} to {wanted_s.max():.4g} S at "
                 f"{read_v:g} V without a pulse"
             )
+
+    def _wanted(self, conductance_s: ArrayLike, count: int) -> Floats:
+        """Give a conductance for each of so many cells (S)."""
+        try:
+            given = np.asarray(conductance_s, float)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                "a preset holds what is no number; give conductances in S"
+            ) from error
+        if given.shape == (self.cells.rows, self.cells.columns) and given.size == count:
+            given = given.reshape(-1)
+        if given.shape not in ((), (1,), (count,)):
+            raise ConfigError(
+                f"a preset of {count} cells is one conductance, one for each cell, or all of them "
+                f"as (rows, columns); this one is of shape {given.shape}"
+            )
+        if not (given >= 0).all():
+            raise ConfigError("a preset has a conductance below 0 or none at all; give S >= 0")
+        return np.broadcast_to(given, count)
 
     def round_time(self, duration_s: float) -> float:
         """Round a duration to what the bench resolves (s); `apply` never rounds by itself."""

@@ -131,6 +131,7 @@ def _in_words(message: str) -> str:
     """Say what msgspec says in the words of a bench file."""
     message = re.sub(r"^Object missing required field `(.+)`", r"the key '\1' is missing", message)
     message = re.sub("^Expected ", "it must be ", message)
+    message = message.replace(" | null`", "`")
     message = message.replace(", got `float`", ", not one with a fraction")
     message = message.replace(", got ", ", not ")
     return re.sub(r"`(\w+)`", lambda match: _TYPES.get(match[1], match[0]), message)
@@ -148,6 +149,10 @@ def _prepared(value: Any, hint: Any, where: str, key: str) -> Any:
             and issubclass(member, msgspec.Struct)
         ):
             return _prepared_struct(value, member, where, key)
+        if isinstance(value, dict) and typing.get_origin(member) is dict:
+            entry = typing.get_args(member)[1]
+            if isinstance(entry, type) and issubclass(entry, msgspec.Struct):
+                return {k: _converted(v, entry, where, f"{key}.{k}") for k, v in value.items()}
         if isinstance(value, (list, tuple)) and typing.get_origin(member) in (tuple, list):
             inner: Any = typing.Annotated[typing.get_args(member)[0], _Unit(unit)]
             return [_prepared(v, inner, where, f"{key}[{k}]") for k, v in enumerate(value)]
@@ -162,6 +167,17 @@ def _prepared(value: Any, hint: Any, where: str, key: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{where}, {key}: the value is {value}; it must be a finite number")
     return value
+
+
+def _converted(value: Any, hint: Any, where: str, key: str) -> Any:
+    """Check an entry of a table with free names, which msgspec leaves out of its messages."""
+    prepared = _prepared(value, hint, where, key)
+    try:
+        msgspec.convert(prepared, hint)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise ConfigError(f"{where}, {key}{place.rstrip('`')}: {_in_words(message)}") from error
+    return prepared
 
 
 def _prepared_struct(

@@ -27,7 +27,9 @@ class PhaseLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     width_s: (
         Annotated[float, quantity("s", "longest time in one go beyond the read limits")] | None
     ) = None
-    gate_v: Annotated[float, quantity("V", "largest gate voltage, either sign")] | None = None
+    gate_v: Annotated[float, quantity("V", "largest gate voltage, either sign", ge=0)] | None = (
+        None
+    )
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

@@ -53,7 +53,10 @@ class Console:
     def progress(self) -> Iterator["ProgressLine"]:
         """Show a line of progress that is written over, on a terminal only."""
         stream = sys.stderr if self.json else sys.stdout
-        why = "compiling, once on this machine for each kind of device; up to half a minute"
+        why = (
+            "compiling, once on this machine for each kind of device, up to half a minute; or in "
+            "a long first batch"
+        )
         silent = threading.Timer(SILENCE_S, self.line, [why])
         silent.daemon = True
         line = ProgressLine(stream.isatty(), silent.cancel)

@@ -114,7 +114,7 @@ def _built(
             raise ConfigError(
                 f"--set {setting}: write it as KEY=VALUE, such as array.row_wire_ohm=5ohm"
             )
-        overrides[key] = text
+        overrides[key.removeprefix("bench.")] = text
     named = find_bench(bench_name, overrides)
     if not isinstance(named.file, ArrayFile):
         raise ConfigError(
@@ -197,6 +197,9 @@ def _show_array(console: Console, bench: "ArrayBench", read_v: float) -> None:
     console.line(
         f"cells    {middle} (median) at {format_quantity(abs(read_v), 'V')}, {low} to {high}"
     )
+    if bench.array.access is not None:
+        what = "transistor" if bench.capabilities.gate else "selector"
+        console.line(f"         a {what} is in series with each; voltages are those without it")
     network = bench.array.network
     row, column, driver, sense = (
         format_quantity(float(ohm.flat[0]), "ohm")

@@ -8,13 +8,13 @@ A reading tells what the board measures. Its voltage is the programmed one less 
 in what is known to lie at the ends of the lines: drivers, multiplexer, the amplifier's input. What
 the wires take is not known to it, and a current contains what reaches the column by other cells.
 
-The limits of the bench are compared with programmed levels; the DACs' offset and nonlinearity come
-on top. The current limit acts at the source of the selected column, on all that flows there: it
-does not hold what flows through other cells of the selected row. Where lines are driven from both
-ends no source can hold it: it is only watched. Gates refer to 0 V, so at negative voltages the
-transistor of a row that is not selected may open; what is booked for other cells therefore takes
-no gate into account. It is what the levels of their lines give them; currents along the lines move
-that a little, up or down.
+The limits of the bench are compared with programmed levels; the DACs' offset, nonlinearity and
+half a step of rounding come on top. The current limit acts at the source of the selected column,
+on all that flows there: it does not hold what flows through other cells of the selected row. Where
+lines are driven from both ends no source can hold it: it is only watched. Gates refer to 0 V, so
+at negative voltages the transistor of a row that is not selected may open; what is booked for
+other cells therefore takes no gate into account. It is what the levels of their lines give them;
+currents along the lines move that a little, up or down.
 
 Not modelled: capacitances of lines and cells, the time between two vectors or two cells, what
 `hil.simulators.array.board` names, and a current limit while all rows are driven.

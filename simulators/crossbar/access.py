@@ -6,17 +6,17 @@ flows is found for each cell by itself, so that the network sees one current bet
 
 import math
 from abc import ABC, abstractmethod
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.crossbar.access_kernel import square_law
-from hil.simulators.crossbar.cells import Law
-from hil.simulators.models.roots import rising_root
 from hil.units import quantity
+
+if TYPE_CHECKING:
+    from hil.simulators.crossbar.cells import Law
 
 Floats = NDArray[np.float64]
 
@@ -68,6 +68,8 @@ class Transistor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         current_a, drain_slope_s, source_slope_s : (rows, columns) float64
             Current (A), how it grows with drain_v, and how it falls with source_v (S).
         """
+        from hil.simulators.crossbar.access_kernel import square_law
+
         current_a, drain_s, source_s = np.empty((3, *drain_v.shape))
         square_law(
             drain_v, source_v, gate_v - self.threshold_v, float(self.k_a_per_v2),
@@ -113,7 +115,7 @@ class WithAccess(ABC):
         Voltage across each memory device where the law was asked last (V).
     """
 
-    def __init__(self, law: Law) -> None:
+    def __init__(self, law: "Law") -> None:
         self.law, self.rows, self.columns = law, law.rows, law.columns
         self.memory_v: Floats = np.zeros((law.rows, law.columns))
 
@@ -121,9 +123,15 @@ class WithAccess(ABC):
     def _miss(self, memory_v: Floats) -> tuple[Floats, Floats]:
         """Compute what is not right at voltages of the memory devices, and its slope."""
 
+    def _first_v(self, voltage_v: Floats) -> Floats:
+        """Guess the voltage across each memory device where nothing is known."""
+        return 0.5 * voltage_v
+
     def _divide(self, voltage_v: Floats, size_v: Floats) -> Floats:
         """Find the voltage across each memory device, beginning with the last ones."""
-        start_v = np.where(self.memory_v == 0, 0.5 * voltage_v, self.memory_v)
+        from hil.simulators.models.roots import rising_root
+
+        start_v = np.where(self.memory_v == 0, self._first_v(voltage_v), self.memory_v)
         low_v, high_v = np.minimum(voltage_v, 0.0), np.maximum(voltage_v, 0.0)
         self.memory_v = rising_root(self._miss, low_v, high_v, start_v, size_v)
         return self.memory_v
@@ -132,7 +140,7 @@ class WithAccess(ABC):
 class WithSelector(WithAccess):
     """Memory devices with a `Selector` in series: a `Law`."""
 
-    def __init__(self, law: Law, selector: Selector) -> None:
+    def __init__(self, law: "Law", selector: Selector) -> None:
         super().__init__(law)
         self._selector, self._voltage_v = selector, np.zeros((law.rows, law.columns))
 
@@ -151,7 +159,7 @@ class WithSelector(WithAccess):
 class WithTransistor(WithAccess):
     """Memory devices with a `Transistor` in series: a `GatedLaw`, as the gate refers to ground."""
 
-    def __init__(self, law: Law, transistor: Transistor, gate_v: Floats) -> None:
+    def __init__(self, law: "Law", transistor: Transistor, gate_v: Floats) -> None:
         super().__init__(law)
         self._transistor, self._gate_v = transistor, gate_v
         self._row_v = self._column_v = np.zeros((law.rows, law.columns))
@@ -174,13 +182,18 @@ class WithTransistor(WithAccess):
         through_a, drain_s, _ = self._through(memory_v)
         return current_a - through_a, slope_s + drain_s
 
+    def _first_v(self, voltage_v: Floats) -> Floats:
+        """Guess half, and nothing where the gate is closed: from there it would be a long way."""
+        closed = self._through(np.zeros_like(voltage_v))[0] == 0.0
+        return np.where(closed, 0.0, 0.5 * voltage_v)
+
     def _through(self, memory_v: Floats) -> tuple[Floats, Floats, Floats]:
         inner_v = self._row_v - memory_v
         return self._transistor.linearised(inner_v, self._column_v, self._gate_v)
 
 
 def with_access(
-    law: Law, access: Access, gate_v: ArrayLike | None = None
+    law: "Law", access: Access, gate_v: ArrayLike | None = None
 ) -> WithSelector | WithTransistor:
     """Put an access device in series with each cell of a law.
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hil.errors import ConfigError, HilError, NotSupported
+from hil.errors import ConfigError, NotSupported
 from hil.simulators.crossbar.access import Access, Transistor, with_access
 from hil.simulators.crossbar.cells import Cells, GatedLaw, Law
 from hil.simulators.crossbar.line_drive import Flags, Floats, LineDrive, LineTerminal
@@ -52,7 +52,8 @@ class Array:
     tolerance : float
         Largest error of a step in a cell's memory, relative to its value, or to a thousandth of
         its range where that is more. What is kept is more accurate than the estimate that this
-        bounds.
+        bounds. A cell that hardly moves while another does may be off by as much: take 1e-5 to
+        study disturbs.
 
     Raises
     ------
@@ -175,7 +176,7 @@ class Array:
         before = state.copy()
         try:
             return self._play(state, drive)
-        except HilError:
+        except BaseException:  # Ctrl-C leaves a step that was only tried
             state[:] = before
             raise
 

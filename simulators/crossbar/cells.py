@@ -1,12 +1,14 @@
 """What a solver asks of the cells of an array: a current, and how it grows with the voltage."""
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.models.model import Device, State
+
+if TYPE_CHECKING:
+    from hil.simulators.models.model import Device, State
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +68,7 @@ class Cells:
         The state has another number of cells.
     """
 
-    def __init__(self, model: Device, state: State, rows: int, columns: int) -> None:
+    def __init__(self, model: "Device", state: "State", rows: int, columns: int) -> None:
         if state.shape != (rows * columns,):
             raise ConfigError(
                 f"an array of {rows} x {columns} cells needs a state of {rows * columns} cells, "

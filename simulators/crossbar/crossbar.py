@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from hil.simulators.crossbar.ports import Ports
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 CROSSOVER = 12
 """Inputs from which on the array is reduced to its ports first. That takes as long as to solve for
@@ -109,7 +108,10 @@ class Crossbar:
         NotSupported
             No operating point of nonlinear cells was found.
         """
-        voltages_v = np.asarray(voltages_v, dtype=np.float64)
+        try:
+            voltages_v = np.asarray(voltages_v, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ConfigError("voltages_v holds what is no number: give voltages in V") from error
         rows = self.network.rows
         if voltages_v.ndim not in (1, 2) or voltages_v.shape[-1] != rows:
             msg = (
@@ -137,8 +139,8 @@ class Crossbar:
         row_v: ArrayLike,
         column_v: ArrayLike = 0.0,
         *,
-        floating_rows: Flags | None = None,
-        floating_columns: Flags | None = None,
+        floating_rows: ArrayLike | None = None,
+        floating_columns: ArrayLike | None = None,
     ) -> "Solution | Operating":
         """Find all voltages and currents for one set of sources.
 
@@ -206,7 +208,7 @@ class Crossbar:
 
         return NonlinearSolver(self.network)
 
-    def _with_floating(self, rows: Flags | None, columns: Flags | None) -> "Crossbar":
+    def _with_floating(self, rows: ArrayLike | None, columns: ArrayLike | None) -> "Crossbar":
         """Give the array with lines that nobody drives; the last one is kept."""
         network = self.network.floating(rows, columns)
         kept = self._floated

@@ -136,7 +136,8 @@ class _Point:
             self.current_a, self._row_s = cast("Law", law).linearised(row_v - column_v)
             self._column_s = self._row_s
         self._off_a = self.current_a - (0.0 if told_a is None else told_a)
-        self.norm_a = float(np.linalg.norm(self._off_a))
+        with np.errstate(over="ignore"):  # an exponential far away: any shorter step is better
+            self.norm_a = float(np.linalg.norm(self._off_a))
 
     @property
     def worst_a(self) -> float:

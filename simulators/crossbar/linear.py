@@ -107,6 +107,10 @@ class LinearSolver:
         self._line = np.empty((2, max(rows, network.columns)))
         self._work = np.empty((linear_kernel.PLANES, rows, _stride(network.columns)))
 
+    def __reduce__(self) -> tuple[type["LinearSolver"], tuple["Network"]]:
+        """Pickle and copy the network alone: the rest is scratch."""
+        return LinearSolver, (self.network,)
+
     def solve(
         self,
         conductance_s: ArrayLike,
@@ -149,8 +153,11 @@ class LinearSolver:
         ------
         ConfigError
             A shape does not fit; a conductance is negative, infinite or none; a voltage or current
-            is not finite; or the resistances span so much that there is no answer in float64.
+            is not finite; the tolerance is not between 0 and 1; or the resistances span so much
+            that there is no answer in float64.
         """
+        if not 0.0 < tolerance < 1.0:
+            raise ConfigError(f"tolerance is {tolerance}; give a small number between 0 and 1")
         cells = (self.network.rows, self.network.columns)
         nodes = np.empty((2, *cells))
         steps, row_out, column_out, reached = self._run(
@@ -214,7 +221,12 @@ class LinearSolver:
 
         reached = np.empty((2, *conductance_s.shape), dtype=np.bool_)
         reach(
-            conductance_s, self._row_ohm, self._column_ohm, self._row_end, self._column_end, reached
+            conductance_s,
+            self._row_ohm,
+            self._column_ohm,
+            self._row_end,
+            self._column_end,
+            reached,
         )
         return None if reached.all() else reached
 
@@ -250,7 +262,7 @@ def _sources(line: str, voltage_v: ArrayLike, current_a: ArrayLike | None, lines
 
 
 def _end(near_ohm: Floats, first_ohm: Floats, far_ohm: Floats) -> Floats:
-    """(2, lines): resistances from near nodes to sources, conductances from far nodes to theirs."""
+    """(2, lines): resistance from each near node to its source, conductance from each far one."""
     end = np.empty((2, len(near_ohm)))
     end[0] = near_ohm + first_ohm
     end[1] = 1 / np.maximum(far_ohm, FLOOR_OHM)
@@ -259,7 +271,8 @@ def _end(near_ohm: Floats, first_ohm: Floats, far_ohm: Floats) -> Floats:
 
 def _open(end: Floats) -> Flags:
     """(lines,) bool: lines that no source reaches through their own ends."""
-    return np.isinf(end[0]) & (end[1] == 0)
+    is_open: Flags = np.isinf(end[0]) & (end[1] == 0)
+    return is_open
 
 
 def _cut(conductance_s: Floats, cell_a: Floats, reached: Flags) -> tuple[Floats, Floats]:

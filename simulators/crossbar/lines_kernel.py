@@ -5,12 +5,14 @@ kernel of another module, where numba's cache does not notice a change here: who
 file deletes the folder ``simulators/crossbar/__pycache__``.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 ABREAST = 8
 
-HELPER = {
+HELPER: dict[str, Any] = {
     "error_model": "numpy",
     "nogil": True,
     "fastmath": {"contract", "reassoc", "nsz"},

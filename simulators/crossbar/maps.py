@@ -108,7 +108,8 @@ def write_map(
     ----------
     solve : callable
         ``Crossbar.solve``, or ``Array.settle`` with the state of its cells: takes row and column
-        voltages and, by keyword, the masks of floating lines; its result has ``cell_v``.
+        voltages and, by keyword, the masks of floating lines; its result has ``cell_v``, and
+        ``memory_v`` where an access device may be in series.
     shape, cell : (int, int)
         Rows and columns of the array; row and column of the cell, from 0.
     voltage_v : float
@@ -138,7 +139,8 @@ def write_map(
         floating["floating_columns"] = np.arange(columns) != column
     solution = solve(row_v, column_v, **floating)
     on_row = None if column_share is None else 1 - column_share
-    return WriteMap(np.array(solution.cell_v), row, column, voltage_v, scheme, on_row, row_share)
+    seen_v = np.array(getattr(solution, "memory_v", solution.cell_v))
+    return WriteMap(seen_v, row, column, voltage_v, scheme, on_row, row_share)
 
 
 def crossbar_maps(

@@ -87,7 +87,10 @@ class Network:
         )
 
     def floating(
-        self, rows: Flags | None = None, columns: Flags | None = None, leak_ohm: float = math.inf
+        self,
+        rows: ArrayLike | None = None,
+        columns: ArrayLike | None = None,
+        leak_ohm: float = math.inf,
     ) -> "Network":
         """Return the network with some lines driven by nobody.
 
@@ -104,10 +107,10 @@ class Network:
             self.driver_ohm, self.far_driver_ohm, self.sense_ohm, self.far_sense_ohm
         )  # fmt: skip
         if rows is not None:
-            _flags("rows", rows, self.rows)
+            rows = _flags("rows", rows, self.rows)
             near, far = np.where(rows, leak, near), np.where(rows, math.inf, far)
         if columns is not None:
-            _flags("columns", columns, self.columns)
+            columns = _flags("columns", columns, self.columns)
             sense = np.where(columns, leak, sense)
             far_sense = np.where(columns, math.inf, far_sense)
         return replace(
@@ -141,7 +144,9 @@ def _spread(name: str, ohm: ArrayLike, shape: tuple[int, ...]) -> Floats:
     return spread
 
 
-def _flags(name: str, flags: Flags, lines: int) -> None:
-    if flags.shape != (lines,) or flags.dtype != np.bool_:
+def _flags(name: str, flags: ArrayLike, lines: int) -> Flags:
+    given = np.asarray(flags)
+    if given.shape != (lines,) or given.dtype != np.bool_:
         msg = f"floating {name} must be {lines} booleans, one for each of the {name}"
         raise ConfigError(msg)
+    return given

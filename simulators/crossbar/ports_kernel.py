@@ -18,13 +18,13 @@ are few, which is why slices are taken before the innermost loops.)
 import numpy as np
 from numba import njit
 
+from hil.simulators.crossbar.lines_kernel import HELPER
+
 LANES_HIGH, LANES_WIDE = 4, 8
 LANES = LANES_HIGH * LANES_WIDE
 LEFT, RIGHT, TOP, BOTTOM = 0, 1, 2, 3
 NONE = np.int64(0)  # a plain 0 is a type of its own, for which all is compiled once more
 IDEAL_S = 1e20  # what an ideal wire conducts: nothing else of an array comes within 1e16 of it
-
-from hil.simulators.crossbar.lines_kernel import HELPER
 
 _helper = njit(**HELPER)
 _in_place = njit(inline="always", **HELPER)  # called from one place: not compiled by itself
@@ -38,7 +38,7 @@ def _wire_s(ohm):
     return 1.0 / ohm if ohm * IDEAL_S > 1.0 else IDEAL_S
 
 
-@_helper
+@_in_place
 def _cells(g, row_ohm, column_ohm, region_high, region_wide):
     """Put single cells into the lanes; beyond the block stand lines without cells."""
     cells = np.empty((region_high * region_wide, 4, 4, LANES))
@@ -272,7 +272,7 @@ def _join(blocks, counts, sides, rows, columns, across, dropped, size):
     return joined, joined_sides
 
 
-@_helper
+@_in_place
 def _lane(blocks, side, lane, high, wide, block, kept_side):
     """Take one region out of the lanes, without the lines that lie beyond the block."""
     kept = np.empty((2, side.size), np.uint64)[0]

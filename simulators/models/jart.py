@@ -186,10 +186,9 @@ class Jart(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
         shape, cells, voltage = each(state, voltage_v)
         names = ("n_disc_1e26_per_m3", "radius_m", "length_m")
         current_a, slope_s = np.empty((2, cells.size))
-        tangents(
-            self._law(state, cells, series_ohm, math.inf), *(state[name][cells] for name in names),
-            voltage, current_a, slope_s,
-        )  # fmt: skip
+        laws = self._law(state, cells, series_ohm, math.inf)
+        n, radius, length = (state[name][cells] for name in names)
+        tangents(laws, n, radius, length, voltage, current_a, slope_s)
         return current_a.reshape(shape), slope_s.reshape(shape)
 
     def filament_k(self, state: State, voltage_v: ArrayLike) -> Floats:
@@ -213,7 +212,7 @@ class Jart(Vcm, frozen=True, kw_only=True, forbid_unknown_fields=True):
         look(
             self._law(state, cells, 0.0, math.inf), state["n_disc_1e26_per_m3"],
             state["radius_m"], state["length_m"], state["n_low_1e26_per_m3"],
-            state["n_high_1e26_per_m3"], cells, voltage, *out,
+            state["n_high_1e26_per_m3"], cells, voltage, out[0], out[1],
         )  # fmt: skip
         kelvin, rate = out.reshape(2, *shape)
         return kelvin, rate

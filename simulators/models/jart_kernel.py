@@ -833,6 +833,7 @@ def _tangent(law, cell, source):
     most = 0.9 * high if sure else 0.3 * high
     if not 0.0 < u < most:
         u = most
+    current, fall, product, by_x, whole, own, change = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for _ in range(200):
         current = _through(total, law.cubic, size - u)
         kelvin = law.t0 + wire.rth * current * (u + current * inner)

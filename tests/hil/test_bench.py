@@ -158,6 +158,7 @@ def test_vectors_are_checked_and_booked_on_every_cell() -> None:
         for volts, error in (
             ([0.3, 0.0], LimitExceeded), ([0.1], ConfigError), ([[0.1, np.nan]], ConfigError),
             (np.zeros((0, 2)), ConfigError), (np.zeros((1, 1, 2)), ConfigError),
+            (["a", "b"], ConfigError),
         ):  # fmt: skip
             with pytest.raises(error):
                 bench.multiply(volts, dwell_s=1e-3)
@@ -180,6 +181,15 @@ def test_a_preset_is_told_to_whoever_keeps_the_record() -> None:
     ]
     assert told[1] == "2 cells put at 1e-05 to 2e-05 S at 0.2 V without a pulse"
     assert not bench.ledger.own["pulses"].any()
+
+
+def test_a_preset_may_have_the_shape_of_the_array() -> None:
+    bench = Array(presets=True)
+    bench.preset([[1e-5], [2e-5]])
+    assert bench.calls == ["preset [1e-05, 2e-05] of [0, 1] at 0.1"]
+    for wrong in ([[1e-5, 2e-5]], [1e-5] * 3, [-1e-5, 1e-5], [np.nan, 1e-5], "10uS"):
+        with pytest.raises(ConfigError, match="a preset"):
+            bench.preset(wrong)
 
 
 def test_vectors_and_presets_are_refused_where_there_are_none() -> None:

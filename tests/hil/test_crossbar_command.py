@@ -98,7 +98,7 @@ def test_the_maps_are_those_of_the_network(hil: Callable[..., Any], seen: Maps) 
 
 def test_cells_wires_and_schemes_can_be_told(hil: Callable[..., Any], seen: Maps) -> None:
     hil("crossbar", "wired.toml", "--scheme", "third", "--set", "array.row_wire_ohm=0")
-    hil("crossbar", "array", "--conductance", "4uS", "--cell", "33", "--set", "array.rows=3")
+    hil("crossbar", "array", "--conductance", "4uS", "--cell", "33", "--set", "bench.array.rows=3")
     hil("crossbar", "array", "--conductance", "1uS,9uS", "--set", "array.rows=3")
     (third, _), (alike, product), (apart, _) = seen
     assert (third.scheme, third.on_row, third.on_column) == ("third", None, 0.3)
@@ -125,6 +125,7 @@ def test_only_the_selected_gate_is_open_in_a_write(
     bench.write_text(gates + more, encoding="utf-8")
     told = hil("crossbar", "wired.toml", "--cell", "R5C4")
     assert told.code == 0, told.err
+    assert "a transistor is in series with each" in told.out
     ((write, product),) = seen
     assert np.ptp(write.cell_v[:4, 3]) < 1e-9  # no current above the selected row
     assert (product.contribution < -0.01).all()

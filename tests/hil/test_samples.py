@@ -244,9 +244,7 @@ def test_a_file_from_before_there_were_arrays_is_read_on(tmp_path: Path) -> None
             " bias_vs NOT NULL, bias_s NOT NULL, energy_j NOT NULL, highest_v NOT NULL, "
             "lowest_v NOT NULL, PRIMARY KEY (kind, device, run, cell))"
         )
-        old.execute(
-            "INSERT INTO stress VALUES ('physics', 'W1', 'old', 0, 7, 1, 1, 1, 1.5, 0)"
-        )
+        old.execute("INSERT INTO stress VALUES ('physics', 'W1', 'old', 0, 7, 1, 1, 1, 1.5, 0)")
     old.close()
     with log(tmp_path, "a") as first:
         first.write(stress(5))

@@ -193,8 +193,10 @@ def _solved(
     solver: NonlinearSolver, law: Law | GatedLaw, row_v: Floats, column_v: Floats,
     column_a: Floats | None, start_v: Floats | None, least_a: float | None,
 ) -> Operating:  # fmt: skip
-    """Solve from voltages that are near, or from none: lines that closed gates cut off may have
-    strayed far, and no way leads back from there."""
+    """Solve from voltages that are near, else from none.
+
+    Lines that closed gates cut off may have strayed so far that no way leads back from there.
+    """
     if start_v is not None:
         with suppress(NotSupported):
             return solver.solve(

@@ -94,7 +94,14 @@ def test_a_file_in_the_record_of_a_run_makes_the_same_bench() -> None:
         ("[board.mux]", "[transistor]\n[board.mux]", "gate_v"),
         ("[board.mux]", "[transistor]\ngate_v = 1\n[board.mux]", r"limits\.read\.gate_v is miss"),
         ("[board.mux]", '[array.schemes."V/2"]\nrows = 0.5\n[board.mux]', "there already"),
-        ("[board.mux]", "[array.schemes.odd]\nrows = 1.5\n[board.mux]", r"rows"),
+        ("[board.mux]", "[array.schemes.odd]\nrows = 1.5\n[board.mux]", r"schemes\.odd\.rows"),
+        (
+            "[board.mux]",
+            "[array.schemes.odd]\nrow = 0.5\n[board.mux]",
+            "odd: there is no key 'row'",
+        ),
+        ("[board.mux]", "[array.schemes]\nodd = 0.5\n[board.mux]", r"schemes\.odd: it must be a"),
+        ('positive_v = "0.2V"', "positive_v = 0.2\ngate_v = -2", r"limits\.read\.gate_v"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, old: str, new: str, text: str) -> None:

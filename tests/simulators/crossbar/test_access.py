@@ -159,3 +159,29 @@ def test_what_is_no_access_device_is_refused() -> None:
         Transistor(k_a_per_v2=0.0)
     with pytest.raises(ConfigError, match="v0_v"):
         Selector(v0_v=-1.0)
+
+
+class Counting(Cells):
+    """Cells that count how often they are asked."""
+
+    asked = 0
+
+    def linearised(self, voltage_v: Floats) -> tuple[Floats, Floats]:
+        self.asked += 1
+        return super().linearised(voltage_v)
+
+
+def test_a_closed_gate_is_no_long_way_to_nothing() -> None:
+    model, rows, columns = get_model("stanford-lab"), 8, 16
+    cells = rows * columns
+    state = model.initial_state(cells, np.random.default_rng(1))
+    model.preset(state, np.arange(cells), 5e-6, 0.1)
+    law = Counting(model, state, rows, columns)
+    network = Network.of(rows, columns, row_wire_ohm=2.5, column_wire_ohm=2.5, driver_ohm=50)
+    gate_v, half_v = np.where(np.arange(rows) == 0, 2.0, 0.0), np.full(rows, 0.75)
+    half_v[0] = 1.5
+    at = NonlinearSolver(network).solve(
+        with_access(law, Transistor(), gate_v), half_v, np.where(np.arange(columns) > 0, 0.75, 0.0)
+    )
+    assert (at.memory_v[1:] == 0.0).all()
+    assert law.asked < 60

@@ -1,6 +1,7 @@
 """What an array of cells does, whatever the cells are; writing is in test_writing."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hil.errors import ConfigError, NotSupported
 from hil.simulators.crossbar.access import Transistor
 from hil.simulators.crossbar.array import Array
 from hil.simulators.crossbar.network import Network
+from hil.simulators.crossbar.writing.circuit import Circuit, Point
 from hil.simulators.crossbar.writing.moves import seen_drive
 from hil.simulators.models.jump_table import JumpTable, Table
 from hil.simulators.models.layers.forming import Forming
@@ -167,6 +169,21 @@ def test_a_pulse_of_which_the_wires_take_too_much_is_refused_and_nothing_moves()
     drive = pulse(np.array([1.5, 0.0]), np.zeros(2), high_s=500e-9, edge_s=100e-9)
     with pytest.raises(NotSupported):
         Array(model, network).play(state, drive)
+    assert state.tobytes() == before.tobytes()
+
+
+def test_what_is_interrupted_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = filaments()
+    before, solve = state.copy(), Circuit.solve
+
+    def interrupted(circuit: Circuit, *given: Any, **named: Any) -> Point:
+        if state.tobytes() != before.tobytes():
+            raise KeyboardInterrupt
+        return solve(circuit, *given, **named)
+
+    monkeypatch.setattr(Circuit, "solve", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Array(Stanford(), WIRED).play(state, SET)
     assert state.tobytes() == before.tobytes()
 
 

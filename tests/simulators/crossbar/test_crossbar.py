@@ -1,6 +1,8 @@
 """What an array must obey whatever it holds, and what `Crossbar` promises."""
 
+import copy
 import math
+import pickle
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.errors import ConfigError, NotSupported
-from hil.simulators.crossbar import Crossbar
+from hil.simulators.crossbar import Crossbar, Network
 from hil.simulators.crossbar.crossbar import CROSSOVER
-from hil.simulators.crossbar.linear import Solution
+from hil.simulators.crossbar.linear import LinearSolver, Solution
 from hil.simulators.crossbar.newton import Operating
 
 FEW = settings(max_examples=25, deadline=None)
@@ -188,6 +190,16 @@ def test_floating_lines_may_change_from_call_to_call() -> None:
     assert (crossbar.solve(0.3).row_a > 0).all()
 
 
+def test_floating_lines_may_be_listed() -> None:
+    crossbar = Crossbar(np.full((2, 3), 1e-4))
+    assert np.array_equal(
+        crossbar.solve(0.3, floating_rows=[True, False]).row_a > 0, [False, True]
+    )
+    for wrong in ([True], [0, 1], "some", True):
+        with pytest.raises(ConfigError, match="2 booleans"):
+            crossbar.solve(0.3, floating_rows=wrong)
+
+
 def test_an_island_is_told() -> None:
     at = Crossbar(np.diag([1e-4, 1e-4]), row_wire_ohm=1.0).solve(
         [0.3, 0.3], floating_rows=np.array([True, False]), floating_columns=np.array([True, False])
@@ -241,9 +253,31 @@ def test_voltages_of_another_shape_are_refused(voltages_v) -> None:
         Crossbar(np.ones((6, 5))).currents_a(voltages_v)
 
 
+@pytest.mark.parametrize("voltages_v", [["a"] * 6, [[1.0] * 6, [1.0]]])
+def test_voltages_that_are_no_numbers_are_refused(voltages_v) -> None:
+    with pytest.raises(ConfigError, match="no number"):
+        Crossbar(np.ones((6, 5))).currents_a(voltages_v)
+
+
 @pytest.mark.parametrize("inputs", [1, 100])
 def test_voltages_that_are_not_finite_are_refused(inputs) -> None:
     voltages_v = np.ones((inputs, 6))
     voltages_v[-1, -1] = math.nan
     with pytest.raises(ConfigError, match="finite"):
         Crossbar(np.ones((6, 5))).currents_a(voltages_v)
+
+
+def test_an_array_that_was_used_can_be_copied_and_pickled() -> None:
+    conductance_s = np.random.default_rng(5).uniform(1e-6, 1e-4, (4, 6))
+    crossbar = Crossbar(conductance_s, row_wire_ohm=2.5, column_wire_ohm=2.5)
+    volts = np.linspace(0.1, 0.4, 4)
+    expected_a = crossbar.currents_a(volts)
+    for other in (copy.deepcopy(crossbar), pickle.loads(pickle.dumps(crossbar))):
+        assert (other.currents_a(volts) == expected_a).all()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1.0, -1e-6, math.nan, math.inf])
+def test_a_tolerance_that_is_none_is_refused(tolerance: float) -> None:
+    solver = LinearSolver(Network.of(2, 3))
+    with pytest.raises(ConfigError, match="tolerance"):
+        solver.solve(np.full((2, 3), 1e-5), np.ones(2), np.zeros(3), tolerance=tolerance)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hil.errors import ConfigError
-from hil.simulators.crossbar import Cells, Crossbar
+from hil.simulators.crossbar import Cells, Crossbar, Transistor
+from hil.simulators.crossbar.access import with_access
 from hil.simulators.crossbar.maps import crossbar_maps, product_map, write_map
 from hil.simulators.models import get_model
 
@@ -82,3 +83,14 @@ def test_places_and_currents_that_are_not_there_are_left_out() -> None:
 def test_a_cell_outside_the_array_is_refused() -> None:
     with pytest.raises(ConfigError, match="no cell R6C1 in an array of 5 x 7"):
         write_map(Crossbar(CELLS_S).solve, (5, 7), (5, 0), 1.0)
+
+
+def test_behind_a_closed_gate_a_memory_sees_nothing() -> None:
+    model = get_model("stanford-lab")
+    state = model.initial_state(6, np.random.default_rng(1))
+    law = with_access(Cells(model, state, 2, 3), Transistor(), np.array([2.0, 0.0]))
+    seen = write_map(
+        Crossbar(law, row_wire_ohm=2.5).solve, (2, 3), (0, 2), 1.0, row_share=0.5, column_share=0.5
+    )
+    assert seen.cell_v[0, 2] > 0.9
+    assert np.abs(seen.cell_v[1]).max() < 1e-9

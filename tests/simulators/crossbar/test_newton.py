@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from hil.errors import ConfigError, NotSupported
+from hil.simulators.crossbar import damped
 from hil.simulators.crossbar.cells import Cells
 from hil.simulators.crossbar.linear import LinearSolver
 from hil.simulators.crossbar.network import Network
@@ -163,6 +164,11 @@ def test_cells_that_carry_next_to_nothing_need_not_be_known_any_better() -> None
     found = NonlinearSolver(network).solve(Rounded(3, 4, 1e-12, 0.7), [0.1, 0, 0], 0.0)
     assert found.residual_a <= 1e-18
     assert found.column_a[0] == pytest.approx(1e-13 / 0.7 * 2, rel=1e-6)
+
+
+def test_an_exponential_beyond_all_measure_is_far_away_in_silence() -> None:
+    far_v, nothing_v = np.full((2, 2), 50.0), np.zeros((2, 2))
+    assert damped._Point(Exponential(2, 2, 1e-6, 0.1), far_v, nothing_v, None).norm_a == np.inf
 
 
 def test_a_line_driven_with_its_current_has_its_voltage() -> None:

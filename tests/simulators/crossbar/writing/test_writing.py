@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hil.errors import NotSupported
 from hil.simulators.crossbar.access import Transistor
 from hil.simulators.crossbar.array import Array
+from hil.simulators.crossbar.cells import Cells
 from hil.simulators.crossbar.network import Network
+from hil.simulators.crossbar.newton import NonlinearSolver, Operating
 from hil.simulators.crossbar.writing.circuit import Circuit
 from hil.simulators.crossbar.writing.moves import seen_drive
 from hil.simulators.crossbar.writing.steps import Steps
@@ -232,3 +235,29 @@ def test_a_limit_ends_a_set_where_the_current_is_that(limit_a: float) -> None:
     assert seen.row_a[0] == pytest.approx(found.row_a, rel=1e-6)
     threshold_v = model.threshold_v(state["gap_m"][1], 1)
     assert found.cell_v[0, 1] == pytest.approx(threshold_v, rel=1e-3)
+
+
+def test_what_is_not_found_from_near_by_is_found_from_nowhere() -> None:
+    """Lines that closed gates cut off may stray so far that no way leads back from there."""
+
+    class Cold(NonlinearSolver):
+        def solve(self, *given: Any, start_v: Any = None, **named: Any) -> Operating:
+            if start_v is not None:
+                raise NotSupported("there is no way from here")
+            return super().solve(*given, **named)
+
+    model, none = Stanford(), np.zeros(2, np.bool_)
+    cells = Cells(model, fresh(model, "gap_m", [0.6e-9, 1.0e-9, 0.8e-9, 0.5e-9]), 2, 2)
+    row_v, column_v = np.array([1.2, 0.6]), np.array([0.0, 0.6])
+    solvers = [
+        lambda rows, columns, kind=kind: kind(SMALL.floating(rows, columns))
+        for kind in (NonlinearSolver, Cold)
+    ]
+    for limit_a in (np.inf, 1e-5):
+        known, cold = (
+            Circuit(SMALL, make, cells, lambda law: law, none, none, limit_a) for make in solvers
+        )
+        near = known.solve(row_v, column_v)
+        assert near.held == (limit_a < 1.0)
+        found = cold.solve(row_v, column_v, near)
+        assert found.operating.column_a == pytest.approx(near.operating.column_a, rel=1e-9)
