@@ -104,7 +104,6 @@ def _built(
     bench_name: str, settings: tuple[str, ...], seed: int
 ) -> "tuple[ArrayFile, ArrayBench]":
     """Make the bench; refuse what is no array."""
-    from hil.simulators.array.bench import ArrayBench
     from hil.simulators.array.file import ArrayFile
 
     overrides = {}
@@ -121,9 +120,7 @@ def _built(
             f"bench {named.name} is of kind {named.file.kind!r}; name one of kind 'array', such "
             "as the bench array, which ships"
         )
-    bench = named.build(seed)
-    assert isinstance(bench, ArrayBench)  # noqa: S101
-    return named.file, bench
+    return named.file, named.file.build(named.name, seed)
 
 
 def _cell(name: str | None, cells: Cells) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from hil.bench import Bench
 from hil.cells import Sample
 from hil.config import BenchFile
 from hil.errors import ConfigError
@@ -126,7 +125,7 @@ class ArrayFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
         name: str,
         seed: int,
         lab: "VirtualLab | None" = None,  # noqa: ARG002
-    ) -> Bench:
+    ) -> ArrayBench:
         """Make the bench, not yet open; there is nothing of a lab in it."""
         return ArrayBench(
             name,
