@@ -120,7 +120,7 @@ def _built(
             f"bench {named.name} is of kind {named.file.kind!r}; name one of kind 'array', such "
             "as the bench array, which ships"
         )
-    return named.file, named.file.build(named.name, seed)
+    return named.file, typing.cast("ArrayBench", named.build(seed))
 
 
 def _cell(name: str | None, cells: Cells) -> tuple[int, int]:
