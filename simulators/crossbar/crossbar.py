@@ -126,7 +126,7 @@ class Crossbar:
         if self._asked >= CROSSOVER:
             if not np.isfinite(voltages_v).all():
                 raise ConfigError("voltages_v has a value that is not a finite number: give V")
-            return voltages_v @ self.ports.transfer_s.T
+            return self.ports.currents_a(voltages_v)
         if voltages_v.ndim == 1:
             return self._linear.column_a(cells, voltages_v, 0.0)
         out = np.empty((len(voltages_v), self.network.columns))

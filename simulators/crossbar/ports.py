@@ -53,6 +53,7 @@ class Ports:
         The shape does not fit, or a conductance is negative, infinite or not a number.
     """
 
+    @meshes.one_thread
     def __init__(self, network: Network, conductance_s: ArrayLike) -> None:
         given = np.asarray(conductance_s, dtype=np.float64)
         if given.shape != (network.rows, network.columns):
@@ -73,6 +74,7 @@ class Ports:
         self._ends = merged(network, given)
 
     @cached_property
+    @meshes.one_thread
     def admittance_s(self) -> Floats:
         """(rows + columns, rows + columns) float64: currents into the near ends per volt (S).
 
@@ -85,6 +87,7 @@ class Ports:
         return admittance_s
 
     @cached_property
+    @meshes.one_thread
     def transfer_s(self) -> Floats:
         """(columns, rows) float64: currents into the columns' near sources per volt (S).
 
@@ -94,7 +97,23 @@ class Ports:
         near_columns = self._columns[:1]
         return np.ascontiguousarray(self._between(near_columns, self._rows))
 
+    @meshes.one_thread
+    def currents_a(self, row_v: Floats) -> Floats:
+        """Return the currents into the columns' near sources, all columns at 0 V (A).
+
+        Parameters
+        ----------
+        row_v : (rows,) or (inputs, rows) float64
+
+        Returns
+        -------
+        (columns,) or (inputs, columns) float64
+        """
+        column_a: Floats = row_v @ self.transfer_s.T
+        return column_a
+
     @cached_property
+    @meshes.one_thread
     def two_point_ohm(self) -> Floats:
         """(rows, columns) float64: resistance between near ends, all other lines floating (ohm).
 
@@ -104,6 +123,7 @@ class Ports:
         mesh = meshes.without(self._ends, self._near) if self._far else self._ends
         return meshes.two_point_ohm(mesh, self.network.rows)
 
+    @meshes.one_thread
     def drive(
         self,
         row_v: ArrayLike,
@@ -154,6 +174,7 @@ class Ports:
             return PortCurrents(row_a[0], column_a[0])
         return PortCurrents(row_a, column_a)
 
+    @meshes.one_thread
     def read_map_s(self, row_share: float | None, column_share: float | None) -> Floats:
         """Return what reading every cell in its turn gives, per volt, without solving for each.
 

@@ -5,15 +5,31 @@ of a network of resistors with its sign turned and without its diagonal, which i
 row. It is symmetric, C-contiguous, and whole unless it is said that only its upper triangle is.
 """
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
+from threadpoolctl import ThreadpoolController
 
 from hil.simulators.crossbar import ports_kernel as kernel
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
+
+_BLAS = ThreadpoolController()
+_Call = TypeVar("_Call", bound=Callable[..., object])
+
+
+def one_thread(call: _Call) -> _Call:
+    """Decorate what keeps to one thread in its linear algebra.
+
+    Matrices of some hundred lines are too small for more: threads that wait for each other cost
+    up to five times what they save.
+    """
+    return cast("_Call", _BLAS.wrap(limits=1, user_api="blas")(call))
 
 
 def eliminate(laplacian: Floats, outer: Floats, mesh: Floats) -> Floats:
