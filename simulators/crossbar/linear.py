@@ -14,6 +14,7 @@ Lines that hang together by cells much better than they hang on any source (floa
 large resistance) lose digits by that ratio: 1e-16 of it is what rounding leaves undetermined.
 """
 
+import math
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -93,16 +94,13 @@ class LinearSolver:
 
         self.network = network
         self._kernel = linear_kernel
-        self._row_ohm = _compact(network.row_wire_ohm)
-        self._column_ohm = _compact(network.column_wire_ohm)
-        self._row_end = _end(network.driver_ohm, self._row_ohm[:, 0], network.far_driver_ohm)
-        self._column_end = _end(network.sense_ohm, self._column_ohm[-1], network.far_sense_ohm)
-        # not `open_rows`: a line is as open where its first segment is broken
-        self._open_rows, self._open_columns = _open(self._row_end), _open(self._column_end)
-        self._may_float = bool(
-            self._open_rows.any() or self._open_columns.any()
-            or self._row_ohm.max() == np.inf or self._column_ohm.max() == np.inf
-        )  # fmt: skip
+        row_wire_ohm, column_wire_ohm = network.row_wire_ohm, network.column_wire_ohm
+        driver_ohm, sense_ohm = network.driver_ohm, network.sense_ohm
+        self._row_ohm, self._column_ohm = _compact(row_wire_ohm), _compact(column_wire_ohm)
+        self._row_end = _end(driver_ohm, row_wire_ohm[:, 0], network.far_driver_ohm)
+        self._column_end = _end(sense_ohm, column_wire_ohm[-1], network.far_sense_ohm)
+        ways = (row_wire_ohm, column_wire_ohm, driver_ohm, sense_ohm)
+        self._may_float = math.inf in map(_largest, ways)
         rows = -(-network.rows // ABREAST) * ABREAST
         self._line = np.empty((2, max(rows, network.columns)))
         self._work = np.empty((linear_kernel.PLANES, rows, _stride(network.columns)))
@@ -200,7 +198,8 @@ class LinearSolver:
         row_out, column_out = np.empty_like(row_in), np.empty_like(column_in)
         reached = None
         if self._may_float:
-            row_in[0, self._open_rows] = column_in[0, self._open_columns] = 0.0
+            # not `Network.open_rows`: a line is as open where its first segment is broken
+            row_in[0, _open(self._row_end)] = column_in[0, _open(self._column_end)] = 0.0
             reached = self._reached(conductance_s)
             if reached is not None:
                 conductance_s, cell_a = _cut(conductance_s, cell_a, reached)
@@ -264,9 +263,22 @@ def _sources(line: str, voltage_v: ArrayLike, current_a: ArrayLike | None, lines
 def _end(near_ohm: Floats, first_ohm: Floats, far_ohm: Floats) -> Floats:
     """(2, lines): resistance from each near node to its source, conductance from each far one."""
     end = np.empty((2, len(near_ohm)))
-    end[0] = near_ohm + first_ohm
-    end[1] = 1 / np.maximum(far_ohm, FLOOR_OHM)
+    if _uniform(near_ohm) and _uniform(first_ohm) and _uniform(far_ohm):
+        end[0] = near_ohm.item(0) + first_ohm.item(0)
+        end[1] = 1 / max(far_ohm.item(0), FLOOR_OHM)
+    else:
+        end[0] = near_ohm + first_ohm
+        end[1] = 1 / np.maximum(far_ohm, FLOOR_OHM)
     return end
+
+
+def _uniform(ohm: Floats) -> bool:
+    """Whether one number was spread over the array: then it is worth not to look at all of it."""
+    return not any(ohm.strides)
+
+
+def _largest(ohm: Floats) -> float:
+    return ohm.item(0) if _uniform(ohm) else float(ohm.max())
 
 
 def _open(end: Floats) -> Flags:
