@@ -6,10 +6,12 @@ for what they measure.
 All voltages are the source's open-circuit voltage, row minus column.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from functools import cached_property
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,11 +74,11 @@ class Demands:
     stop_at_limit: bool = False
 
     def __post_init__(self) -> None:
-        limit = self.current_limit_a
-        if limit is not None and not (limit > 0 and np.isfinite(limit)):
-            raise ConfigError(f"a current limit is a positive number of amperes, not {limit}")
-        if self.gate_v is not None and not np.isfinite(self.gate_v):
-            raise ConfigError(f"a gate voltage is a number of volts, not {self.gate_v}")
+        limit, gate = self.current_limit_a, self.gate_v
+        if limit is not None and not (isinstance(limit, Real) and 0 < limit < math.inf):
+            raise ConfigError(f"a current limit is a positive number of amperes, not {limit!r}")
+        if gate is not None and not (isinstance(gate, Real) and math.isfinite(gate)):
+            raise ConfigError(f"a gate voltage is a number of volts, not {gate!r}")
 
     def joined(self, other: "Demands") -> "Demands":
         """Merge with the demands of a program that is joined to this one."""
@@ -198,8 +200,8 @@ class Program:
 
     def __mul__(self, repeats: int) -> "Program":
         """Play the program *repeats* times."""
-        if repeats < 1:
-            raise ConfigError(f"a program is repeated at least once, not {repeats} times")
+        if not (isinstance(repeats, Integral) and repeats >= 1):
+            raise ConfigError(f"a program is repeated once or more often, not {repeats!r} times")
         if len(self.units) == 1:
             units = self.units * np.array([1, 1, repeats])
         elif (self.units[:, 2] == 1).all() and (self.units[1:, 0] == self.units[:-1, 1]).all():
@@ -332,7 +334,7 @@ def hold(
     if looks < 0:
         raise ConfigError(f"a hold is measured 0 or more times, not {looks}")
     parts = max(looks, 1)
-    part_s = np.asarray(duration_s, float) / parts
+    part_s = _columns([duration_s], "duration", "s")[0] / parts
     kinds = [Look.FIRST if looks else Look.NOT] * parts
     levels = (0.0, *[voltage_v] * (parts + 1), 0.0)
     return _segments((edge_s, *[part_s] * parts, edge_s), levels, (Look.NOT, *kinds, Look.NOT))
@@ -401,8 +403,8 @@ def _segments(
     phase: Phase = Phase.SWITCHING,
 ) -> Program:
     """Connect levels (one more than durations) by linear segments, one unit, played once."""
-    voltages = _columns(levels, "voltage")
-    duration_s = _columns(durations, "duration")
+    voltages = _columns(levels, "voltage", "V")
+    duration_s = _columns(durations, "duration", "s")
     columns = max(voltages.shape[1], duration_s.shape[1])
     if min(voltages.shape[1], duration_s.shape[1]) not in (1, columns):
         raise ConfigError(
@@ -426,7 +428,7 @@ def _segments(
     )
 
 
-def _columns(rows: Sequence[ArrayLike], what: str) -> Floats:
+def _columns(rows: Sequence[ArrayLike], what: str, unit: str) -> Floats:
     """Stack scalars and (cells,) arrays to (rows, columns); refuse what is not a finite number."""
     sizes = [1 if type(row) in (int, float) else np.size(row) for row in rows]
     columns = max(sizes)
@@ -437,7 +439,10 @@ def _columns(rows: Sequence[ArrayLike], what: str) -> Floats:
                 f"a {what} is one number, or one for each of {columns} cells, "
                 f"not an array of shape {np.shape(row)}"
             )
-        table[k] = row
+        try:
+            table[k] = row
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"a {what} is a number in {unit}, not {row!r}") from error
     if not np.isfinite(table).all():
         raise ConfigError(f"a {what} of a program is a finite number, not NaN or infinite")
     return table

@@ -238,6 +238,10 @@ def _same_ends(one: Network, other: Network) -> bool:
 def _cells(cells: "ArrayLike | Law | GatedLaw") -> "Floats | Law | GatedLaw":
     """Copy conductances, because what is made of them is kept; take cells of a law as they are."""
     if hasattr(cells, "linearised") or hasattr(cells, "linearised_at"):
+        if not hasattr(cells, "rows"):
+            name = type(cells).__name__
+            msg = f"{name} is no array of cells: give Cells({name}(), state, rows, columns)"
+            raise ConfigError(msg)
         return cast("Law | GatedLaw", cells)
     try:
         conductance_s = np.array(cells, dtype=np.float64, order="C")

@@ -4,6 +4,7 @@ import math
 import struct
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,6 +72,8 @@ class Network:
         ConfigError
             A shape does not fit, or a resistance is negative or not a number.
         """
+        if not (isinstance(rows, Integral) and isinstance(columns, Integral)):
+            raise ConfigError(f"rows and columns are whole numbers, not {rows!r} and {columns!r}")
         if rows < 1 or columns < 1:
             msg = f"an array of {rows} x {columns} cells is empty: it needs a row and a column"
             raise ConfigError(msg)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hil.errors import ConfigError
 from hil.limits import Limits, PhaseLimits, check_limits
-from hil.program import Look, Phase, Program, hold, pulse, ramp, read, staircase, wait
+from hil.program import Look, Phase, Program, hold, pulse, ramp, read, staircase, vectors, wait
 from hil.readings import Readings
 
 
@@ -89,6 +89,11 @@ NONSENSE = {
     "no aperture": lambda: read(0.1, count=0),
     "negative looks": lambda: hold(1.0, 1e-3, looks=-1),
     "no repeats": lambda: pulse(1.0, high_s=1e-6) * 0,
+    "half a repeat": lambda: pulse(1.0, high_s=1e-6) * 2.5,  # type: ignore[operator]
+    "a time in words": lambda: pulse(1.0, high_s="1 us"),
+    "a hold in words": lambda: hold(1.0, "1 s"),
+    "vectors for a word": lambda: vectors([[0.1, 0.2]], dwell_s="1 ms"),  # type: ignore[arg-type]
+    "a gate in words": lambda: read(0.1).demanding(gate_v="2 V"),
     "a negative current limit": lambda: read(0.1).demanding(current_limit_a=-1.0),
     "a NaN gate": lambda: read(0.1).demanding(gate_v=float("nan")),
 }

@@ -15,6 +15,7 @@ from hil.simulators.crossbar import Crossbar, Network
 from hil.simulators.crossbar.crossbar import CROSSOVER
 from hil.simulators.crossbar.linear import LinearSolver, Solution
 from hil.simulators.crossbar.newton import Operating
+from hil.simulators.models import get_model
 
 FEW = settings(max_examples=25, deadline=None)
 SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 12))
@@ -238,6 +239,11 @@ def test_cells_of_a_law_have_no_two_point_resistance() -> None:
 def test_what_is_no_array_is_refused(cells) -> None:
     with pytest.raises(ConfigError):
         Crossbar(cells)
+
+
+def test_a_model_is_no_array_of_cells() -> None:
+    with pytest.raises(ConfigError, match="give Cells"):
+        Crossbar(get_model("stanford"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("bad", [-1e-6, math.nan, math.inf])

@@ -53,6 +53,12 @@ def test_an_empty_array_is_refused(shape) -> None:
         Network.of(*shape)
 
 
+@pytest.mark.parametrize("shape", [(2.5, 3), (3, "2"), (None, 1)])
+def test_a_part_of_a_row_is_refused(shape) -> None:
+    with pytest.raises(ConfigError, match="whole numbers"):
+        Network.of(*shape)
+
+
 def test_floating_lines_lose_both_ends() -> None:
     net = Network.of(3, 2, driver_ohm=5.0, sense_ohm=6.0, far_driver_ohm=1.0, far_sense_ohm=2.0)
     free = net.floating(np.array([True, False, False]), np.array([False, True]), leak_ohm=1e9)
