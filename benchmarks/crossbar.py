@@ -4,10 +4,12 @@
 
 Linear cells of 1 to 100 uS, 0.1 to 0.5 V on the rows, 1 and 2.5 ohm a segment on both sides: one
 vector from scratch (array made, wires and all), then 100 vectors on one array. Each round takes
-all three one after the other (100 vectors have a third of the rounds). What is printed is medians
-over the rounds, the ratio of each round too, and the largest error relative to the largest
-current, against a factorisation that was refined. Then nonlinear cells, memory, and what a write
-looks like to a simulator that ignores the wires. badcrossbar is not among the project's extras:
+all three one after the other (100 vectors in a third of the rounds, at least 3). What is printed
+is medians over the rounds, the ratio of each round too, and the largest error relative to the
+largest current, against a factorisation that was refined. Then nonlinear cells, memory, and what a
+write looks like to a simulator that ignores the wires.
+
+badcrossbar is not among the project's extras:
 ``pip install badcrossbar`` needs the headers of cairo (Debian: libcairo2-dev, pkg-config), and is
 best put into a folder of its own (``--target``), as it brings a package ``tests``; without it its
 columns stay empty.
@@ -270,7 +272,7 @@ def main() -> None:
             break
         for wire_ohm in (1.0, 2.5):
             for inputs in (1, INPUTS):
-                times = rounds if inputs == 1 else max(1, rounds // 3)
+                times = rounds if inputs == 1 else max(3, rounds // 3)
                 show(linear(size, wire_ohm, inputs, min(times, 3) if options.quick else times))
     for size in (32, 64, 128):
         show(nonlinear(size, ROUNDS[size]))

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 CROSSOVER = 12
 """Inputs from which on the array is reduced to its ports first. That takes as long as to solve for
-10, 13, 13, 16, 9 inputs of 32, 64, 128, 256, 512 square cells (one thread, 2.5 ohm a segment)."""
+10, 13, 14, 14, 8 inputs of 32, 64, 128, 256, 512 square cells (2.5 ohm a segment)."""
 
 
 class Crossbar:
