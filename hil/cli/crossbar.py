@@ -11,6 +11,7 @@ import numpy as np
 from hil.cells import Cells
 from hil.cli.console import Console, show_bench
 from hil.cli.probe import Quantity
+from hil.cli.settings import pairs
 from hil.cli.simulate import PICTURES
 from hil.config import find_bench
 from hil.errors import ConfigError
@@ -70,6 +71,7 @@ def crossbar(
     as_json: bool,
 ) -> None:
     """Show what cells of the array of BENCH see in a write, and how far a product is off."""
+    from hil.simulators.crossbar.maps import product_map, write_map
     from hil.whole_file import refuse_unwritable
 
     console = Console(as_json)
@@ -89,7 +91,13 @@ def crossbar(
     refuse_unwritable(out)
     show_bench(console, bench, file.title)
     _show_array(console, bench, input_v)
-    write, product = _maps(file, bench, cell, voltage_v, name, input_v)
+    lines = bench.biasing.schemes[name]
+    gate_v = None if file.transistor is None else file.transistor.gate_v
+    write = write_map(
+        bench.array, bench.state, cell, voltage_v, row_share=lines.rows,
+        column_share=lines.columns, scheme=name, gate_v=gate_v,
+    )  # fmt: skip
+    product = product_map(bench.array, bench.state, input_v, gate_v=gate_v)
     figures = {**_write_figures(write, cells), **_product_figures(product)}
     _show_write(console, write, cells)
     _show_product(console, product)
@@ -106,14 +114,8 @@ def _built(
     """Make the bench; refuse what is no array."""
     from hil.simulators.array.file import ArrayFile
 
-    overrides = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not (key and equals and text):
-            raise ConfigError(
-                f"--set {setting}: write it as KEY=VALUE, such as array.row_wire_ohm=5ohm"
-            )
-        overrides[key.removeprefix("bench.")] = text
+    wanted = pairs(settings, "array.row_wire_ohm=5ohm")
+    overrides = {key.removeprefix("bench."): text for key, text in wanted.items()}
     named = find_bench(bench_name, overrides)
     if not isinstance(named.file, ArrayFile):
         raise ConfigError(
@@ -153,38 +155,6 @@ def _preset(bench: "ArrayBench", text: str | None, read_v: float, seed: int) -> 
         )
     drawn = np.random.default_rng([seed, 1]).uniform(min(ends), max(ends), len(bench.cells))
     bench.preset(drawn, read_v=abs(read_v))
-
-
-def _maps(
-    file: "ArrayFile",
-    bench: "ArrayBench",
-    cell: tuple[int, int],
-    voltage_v: float,
-    scheme: str,
-    input_v: float,
-) -> "tuple[WriteMap, ProductMap]":
-    """Solve the array in a write and in a product; nothing moves."""
-    from functools import partial
-
-    from hil.simulators.crossbar.array import Array
-    from hil.simulators.crossbar.maps import product_map, write_map
-    from hil.simulators.crossbar.network import Network
-
-    array, shape = bench.array, (bench.cells.rows, bench.cells.columns)
-    parts = bench.biasing.schemes[scheme]
-    at_write = at_product = None
-    if file.transistor is not None:
-        at_product = np.full(shape[0], file.transistor.gate_v)
-        at_write = np.where(np.arange(shape[0]) == cell[0], at_product, 0.0)
-    write = write_map(
-        partial(array.settle, bench.state, gate_v=at_write), shape, cell, voltage_v,
-        row_share=parts.rows, column_share=parts.columns, scheme=scheme,
-    )  # fmt: skip
-    ideal = Array(array.model, Network.of(*shape), access=array.access)
-    real_a, ideal_a = (
-        each.settle(bench.state, input_v, 0.0, gate_v=at_product).cell_a for each in (array, ideal)
-    )
-    return write, product_map(input_v, real_a, ideal_a)
 
 
 def _show_array(console: Console, bench: "ArrayBench", read_v: float) -> None:

@@ -15,6 +15,7 @@ from hil.catalog import PROTOCOLS
 from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, show_bench, show_cost
 from hil.cli.instruments import allow_option, lab_of, virtual_option
 from hil.cli.main import STOPPED
+from hil.cli.settings import pairs
 from hil.config import find_bench
 from hil.decode import decode, decode_text, unknown, unwrapped
 from hil.errors import CellFault, ConfigError, StoreError
@@ -235,10 +236,7 @@ def _split(settings: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
     """Sort --set entries into the protocol's and the bench file's."""
     own: dict[str, str] = {}
     of_bench: dict[str, str] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not (key and equals and text):
-            raise ConfigError(f"--set {setting}: write it as KEY=VALUE, such as points=200")
+    for key, text in pairs(settings, "points=200").items():
         if key.startswith("bench."):
             of_bench[key.removeprefix("bench.")] = text
         else:

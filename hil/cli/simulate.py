@@ -16,6 +16,7 @@ from hil.catalog import MODELS
 from hil.cli.console import Console
 from hil.cli.probe import Quantity
 from hil.cli.run import parameters_of
+from hil.cli.settings import pairs
 from hil.config import guessed
 from hil.decode import decode_text, members_of, unknown, unwrapped
 from hil.errors import ConfigError
@@ -190,10 +191,7 @@ def _device(name: str, settings: tuple[str, ...]) -> "Device":
     hints = typing.get_type_hints(Layers, include_extras=True)
     hints |= typing.get_type_hints(model_type, include_extras=True)
     wanted: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not (key and equals and text):
-            raise ConfigError(f"--set {setting}: write it as KEY=VALUE, such as series_ohm=1kohm")
+    for key, text in pairs(settings, "series_ohm=1kohm").items():
         *parents, last = key.split(".")
         first = key.partition(".")[0]
         if first not in fields:

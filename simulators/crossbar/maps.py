@@ -1,18 +1,14 @@
 """What the wires of an array do to it, as maps over its cells: a write and a product."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
-from hil.simulators.crossbar.crossbar import Crossbar
-from hil.simulators.crossbar.linear import Solution
-
-if TYPE_CHECKING:
-    from hil.simulators.crossbar.cells import Law
-    from hil.simulators.crossbar.newton import Operating
+from hil.simulators.crossbar.array import Array
+from hil.simulators.crossbar.network import Network
+from hil.simulators.models.model import State
 
 Floats = NDArray[np.float64]
 
@@ -93,38 +89,40 @@ class ProductMap(NamedTuple):
 
 
 def write_map(
-    solve: Callable[..., Any],
-    shape: tuple[int, int],
+    array: Array,
+    state: State,
     cell: tuple[int, int],
     voltage_v: float,
     *,
     row_share: float | None = 0.5,
     column_share: float | None = 0.5,
     scheme: str = "V/2",
+    gate_v: float | None = None,
 ) -> WriteMap:
     """Solve an array while one cell is written; no time passes, so no cell changes.
 
     Parameters
     ----------
-    solve : callable
-        ``Crossbar.solve``, or ``Array.settle`` with the state of its cells: takes row and column
-        voltages and, by keyword, the masks of floating lines; its result has ``cell_v``, and
-        ``memory_v`` where an access device may be in series.
-    shape, cell : (int, int)
-        Rows and columns of the array; row and column of the cell, from 0.
+    array : Array
+    state : (rows * columns,) structured array
+        Of its cells.
+    cell : (int, int)
+        Row and column of the selected one, from 0.
     voltage_v : float
         Of the selected row's source (V).
     row_share, column_share : float or None
         Other rows and columns, as parts of that voltage; None floats. V/2 by default.
     scheme : str
         What that is called.
+    gate_v : float, optional
+        At the gates of the selected row, for cells with a transistor; the others are at 0 V.
 
     Raises
     ------
     ConfigError
         For a cell that the array does not have.
     """
-    (rows, columns), (row, column) = shape, cell
+    (rows, columns), (row, column) = (array.network.rows, array.network.columns), cell
     if not (0 <= row < rows and 0 <= column < columns):
         raise ConfigError(
             f"there is no cell R{row + 1}C{column + 1} in an array of {rows} x {columns}"
@@ -132,73 +130,41 @@ def write_map(
     row_v = np.full(rows, (row_share or 0.0) * voltage_v)
     column_v = np.full(columns, (column_share or 0.0) * voltage_v)
     row_v[row], column_v[column] = voltage_v, 0.0
-    floating = {}
-    if row_share is None:
-        floating["floating_rows"] = np.arange(rows) != row
-    if column_share is None:
-        floating["floating_columns"] = np.arange(columns) != column
-    solution = solve(row_v, column_v, **floating)
-    on_row = None if column_share is None else 1 - column_share
-    seen_v = np.array(getattr(solution, "memory_v", solution.cell_v))
-    return WriteMap(seen_v, row, column, voltage_v, scheme, on_row, row_share)
-
-
-def crossbar_maps(
-    cells: "ArrayLike | Law",
-    *,
-    cell: tuple[int, int],
-    voltage_v: float,
-    input_v: ArrayLike,
-    row_share: float | None = 0.5,
-    column_share: float | None = 0.5,
-    scheme: str = "V/2",
-    **wires: ArrayLike,
-) -> tuple[WriteMap, ProductMap]:
-    """Make both maps of a `Crossbar`.
-
-    Parameters
-    ----------
-    cells : (rows, columns) array, or Law
-        As `Crossbar` takes them.
-    cell, voltage_v, row_share, column_share, scheme :
-        The write, see `write_map`.
-    input_v : float or (rows,)
-        The product's voltages of the rows (V).
-    **wires : float or array
-        ``row_wire_ohm`` and its like, see `Crossbar`.
-    """
-    real, ideal = Crossbar(cells, **wires), Crossbar(cells)
-    shape = real.network.rows, real.network.columns
-    write = write_map(
-        real.solve, shape, cell, voltage_v, row_share=row_share, column_share=column_share,
-        scheme=scheme,
+    other_rows, other_columns = np.arange(rows) != row, np.arange(columns) != column
+    found = array.settle(
+        state, row_v, column_v,
+        floating_rows=other_rows if row_share is None else None,
+        floating_columns=other_columns if column_share is None else None,
+        gate_v=None if gate_v is None else np.where(other_rows, 0.0, gate_v),
     )  # fmt: skip
-
-    def current_a(solved: "Solution | Operating") -> Floats:
-        if isinstance(solved, Solution):
-            return np.asarray(cells, float) * solved.cell_v
-        return solved.cell_a
-
-    row_v = np.broadcast_to(np.asarray(input_v, float), shape[0])
-    pair = (current_a(crossbar.solve(row_v)) for crossbar in (real, ideal))
-    return write, product_map(row_v, *pair)
+    on_row = None if column_share is None else 1 - column_share
+    return WriteMap(found.memory_v, row, column, voltage_v, scheme, on_row, row_share)
 
 
-def product_map(input_v: ArrayLike, cell_a: Floats, ideal_a: Floats) -> ProductMap:
-    """Compare the currents of the cells with those that they would have without wires.
+def product_map(
+    array: Array, state: State, input_v: ArrayLike, *, gate_v: float | None = None
+) -> ProductMap:
+    """Compare the currents of an array's cells with those that they would have without wires.
 
     Parameters
     ----------
+    array, state :
+        As for `write_map`.
     input_v : (rows,) or float
-        Voltages of the rows (V).
-    cell_a, ideal_a : (rows, columns)
-        Current of each cell, in the array and with its row's voltage across it (A).
+        Voltages of the rows (V); the columns are at 0 V.
+    gate_v : float, optional
+        At all gates, for cells with a transistor.
     """
-    ideal_column_a = ideal_a.sum(axis=0)
+    rows, columns = array.network.rows, array.network.columns
+    ideal = Array(array.model, Network.of(rows, columns), access=array.access)
+    gates_v = None if gate_v is None else np.full(rows, gate_v)
+    real_a, ideal_a = (
+        each.settle(state, input_v, 0.0, gate_v=gates_v).cell_a for each in (array, ideal)
+    )
     return ProductMap(
-        _relative(cell_a, ideal_a),
-        _relative(cell_a.sum(axis=0), ideal_column_a),
-        np.broadcast_to(np.asarray(input_v, float), (len(cell_a),)),
+        _relative(real_a, ideal_a),
+        _relative(real_a.sum(axis=0), ideal_a.sum(axis=0)),
+        np.broadcast_to(np.asarray(input_v, float), (rows,)),
     )
 
 

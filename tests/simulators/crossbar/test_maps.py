@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from hil.errors import ConfigError
-from hil.simulators.crossbar import Cells, Crossbar, Transistor
-from hil.simulators.crossbar.access import with_access
-from hil.simulators.crossbar.maps import crossbar_maps, product_map, write_map
+from hil.simulators.crossbar import Crossbar, Network, Transistor
+from hil.simulators.crossbar.array import Array
+from hil.simulators.crossbar.maps import product_map, write_map
 from hil.simulators.models import get_model
+from tests.simulators.crossbar.resistors import resistors
 
 CELLS_S = np.random.default_rng(1).uniform(1e-6, 1e-4, (5, 7))
 
@@ -18,10 +19,11 @@ CELLS_S = np.random.default_rng(1).uniform(1e-6, 1e-4, (5, 7))
 def test_without_wires_cells_see_what_the_scheme_says(
     scheme: str, row_share: float, column_share: float
 ) -> None:
-    write, product = crossbar_maps(
-        CELLS_S, cell=(1, 4), voltage_v=-1.5, input_v=0.2, row_share=row_share,
-        column_share=column_share, scheme=scheme,
-    )  # fmt: skip
+    array = resistors(CELLS_S)
+    write = write_map(
+        *array, (1, 4), -1.5, row_share=row_share, column_share=column_share, scheme=scheme
+    )
+    product = product_map(*array, 0.2)
     others = write.others_v()
     assert write.selected_v == pytest.approx(-1.5)
     assert others["row"] == pytest.approx(np.full(6, -1.5 * (1 - column_share)))
@@ -34,10 +36,8 @@ def test_without_wires_cells_see_what_the_scheme_says(
 
 def test_floating_lines_share_the_voltage_of_equal_cells() -> None:
     """Of n rows and columns of equal cells, those on the selected lines see (n - 1)/(2n - 1)."""
-    cells_s = np.full((6, 6), 20e-6)
-    write, _ = crossbar_maps(
-        cells_s, cell=(2, 3), voltage_v=1.1, input_v=0.1, row_share=None, column_share=None
-    )
+    array = resistors(np.full((6, 6), 20e-6))
+    write = write_map(*array, (2, 3), 1.1, row_share=None, column_share=None)
     others = write.others_v()
     assert others["row"] == pytest.approx(np.full(5, 0.5), rel=1e-9)
     assert others["column"] == pytest.approx(np.full(5, 0.5), rel=1e-9)
@@ -46,9 +46,8 @@ def test_floating_lines_share_the_voltage_of_equal_cells() -> None:
 
 
 def test_wires_take_most_from_the_farthest_cells() -> None:
-    write, product = crossbar_maps(
-        CELLS_S, cell=(0, 6), voltage_v=2.0, input_v=0.2, row_wire_ohm=20.0, column_wire_ohm=20.0
-    )
+    array = resistors(CELLS_S, row_wire_ohm=20.0, column_wire_ohm=20.0)
+    write, product = write_map(*array, (0, 6), 2.0), product_map(*array, 0.2)
     assert write.selected_v < 1.95
     i, j, worst_v = write.worst
     assert (i == 0) != (j == 6)
@@ -63,34 +62,32 @@ def test_cells_of_a_model_are_compared_with_their_own_law() -> None:
     model = get_model("stanford", i0_a=10e-6)
     state = model.initial_state(6, np.random.default_rng(1))
     model.preset(state, np.arange(6), 50e-6, 0.1)
-    maps = crossbar_maps(Cells(model, state, 2, 3), cell=(0, 0), voltage_v=1.0, input_v=0.5)
-    assert maps[1].contribution == pytest.approx(np.zeros((2, 3)), abs=1e-9)
-    far = crossbar_maps(
-        Cells(model, state, 2, 3), cell=(0, 0), voltage_v=1.0, input_v=0.5, driver_ohm=100.0
+    near, far = (
+        product_map(Array(model, Network.of(2, 3, driver_ohm=ohm)), state, 0.5)
+        for ohm in (0.0, 100.0)
     )
-    assert (far[1].contribution < -0.01).all()
+    assert near.contribution == pytest.approx(np.zeros((2, 3)), abs=1e-9)
+    assert (far.contribution < -0.01).all()
 
 
 def test_places_and_currents_that_are_not_there_are_left_out() -> None:
-    write, _ = crossbar_maps([[1e-5]], cell=(0, 0), voltage_v=1.0, input_v=0.1)
+    write = write_map(*resistors([[1e-5]]), (0, 0), 1.0)
     assert write.worst == (-1, -1, 0.0)
     assert write.others_v() == {}
-    dark = product_map(0.1, np.zeros((2, 2)), np.zeros((2, 2)))
+    dark = product_map(*resistors(CELLS_S), 0.0)
     assert (dark.contribution == 0).all()
     assert (dark.column == 0).all()
 
 
 def test_a_cell_outside_the_array_is_refused() -> None:
     with pytest.raises(ConfigError, match="no cell R6C1 in an array of 5 x 7"):
-        write_map(Crossbar(CELLS_S).solve, (5, 7), (5, 0), 1.0)
+        write_map(*resistors(CELLS_S), (5, 0), 1.0)
 
 
 def test_behind_a_closed_gate_a_memory_sees_nothing() -> None:
     model = get_model("stanford-lab")
     state = model.initial_state(6, np.random.default_rng(1))
-    law = with_access(Cells(model, state, 2, 3), Transistor(), np.array([2.0, 0.0]))
-    seen = write_map(
-        Crossbar(law, row_wire_ohm=2.5).solve, (2, 3), (0, 2), 1.0, row_share=0.5, column_share=0.5
-    )
+    array = Array(model, Network.of(2, 3, row_wire_ohm=2.5), access=Transistor())
+    seen = write_map(array, state, (0, 2), 1.0, gate_v=2.0)
     assert seen.cell_v[0, 2] > 0.9
     assert np.abs(seen.cell_v[1]).max() < 1e-9

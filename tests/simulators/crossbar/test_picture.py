@@ -9,17 +9,21 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from hil.simulators.crossbar.maps import crossbar_maps
+from hil.simulators.crossbar.maps import product_map, write_map
 from hil.simulators.crossbar.picture import crossbar_picture, heat_map, number, placed
+from tests.simulators.crossbar.resistors import resistors
 
 CELLS_S = np.random.default_rng(1).uniform(1e-6, 1e-4, (20, 24))
 WIRES = {"row_wire_ohm": 5.0, "column_wire_ohm": 5.0}
 
 
-def drawn(path: Path, **write: Any) -> Figure:
+def drawn(
+    path: Path, voltage_v: float = 2.0, wires: dict[str, float] | None = None, **scheme: Any
+) -> Figure:
     """Draw it, as a warning or an error comes only then."""
-    asked: dict[str, Any] = {"cell": (0, 23), "voltage_v": 2.0, "input_v": 0.2, **WIRES, **write}
-    figure = crossbar_picture(*crossbar_maps(CELLS_S, **asked), title="an array")
+    array = resistors(CELLS_S, **(WIRES if wires is None else wires))
+    maps = write_map(*array, (0, 23), voltage_v, **scheme), product_map(*array, 0.2)
+    figure = crossbar_picture(*maps, title="an array")
     figure.savefig(path / "picture.png", dpi=50)
     assert (path / "picture.png").stat().st_size > 5000
     return figure
@@ -59,13 +63,13 @@ def test_colours_go_both_ways_only_where_cells_see_the_other_polarity(tmp_path: 
 
 
 def test_an_array_without_wires_can_be_drawn(tmp_path: Path) -> None:
-    figure = drawn(tmp_path, row_wire_ohm=0.0, column_wire_ohm=0.0)
+    figure = drawn(tmp_path, wires={})
     assert "it sees 2 V" in figure.axes[0].get_title()
 
 
 def test_a_single_cell_can_be_drawn(tmp_path: Path) -> None:
-    maps = crossbar_maps([[1e-5]], cell=(0, 0), voltage_v=1.0, input_v=0.1)
-    figure = crossbar_picture(*maps)
+    array = resistors([[1e-5]])
+    figure = crossbar_picture(write_map(*array, (0, 0), 1.0), product_map(*array, 0.1))
     figure.savefig(tmp_path / "picture.png", dpi=50)
     assert "others" not in figure.axes[0].get_title()
 
