@@ -75,6 +75,12 @@ class _Checked(NamedTuple):
     payload: Any
 
 
+def _make_energy(stress: NDArray[Any], current_a: float) -> None:
+    """Make the integral of |V| that `check_limits` gives an energy at the largest current."""
+    biased = stress["energy_j"] > 0
+    stress["energy_j"][biased] *= current_a
+
+
 REMEMBERED = 256
 """How many programs a bench remembers as checked."""
 
@@ -385,10 +391,17 @@ class Bench(ABC):
         raise NotSupported(f"bench {self.name} cannot bring back a state of its cells")
 
     def _stress_of_vectors(self, program: Program) -> NDArray[Any]:
-        """Tell what each cell of each row has of vectors, (rows,) STRESS; pure."""
-        stress = check_limits(program, self.limits).stress
-        stress["energy_j"] *= self.limits.read.current_a
+        """Tell what each cell of each row has of vectors, (rows,) STRESS; pure.
+
+        No source regulates a current while all rows are driven.
+        """
+        stress, largest_v = check_limits(self._vectors_as_played(program), self.limits)
+        _make_energy(stress, self._largest_current_a(program, largest_v, np.inf))
         return stress
+
+    def _vectors_as_played(self, program: Program) -> Program:
+        """Give what the rows have of vectors that take more than one go; pure."""
+        return program
 
     def _refuse_vectors(self, program: Program) -> None:  # noqa: B027
         """Raise for vectors that the bench cannot put on its rows; pure."""
@@ -448,8 +461,7 @@ class Bench(ABC):
         current_a = self._largest_current_a(program, largest_v, limit_a)
         disturb = self._disturb(program)
         for each in (stress, *(() if disturb is None else disturb[1:])):
-            biased = each["energy_j"] > 0
-            each["energy_j"][biased] *= current_a
+            _make_energy(each, current_a)
         prepared = self._prepare(program, cells, limit_a)
         set_a = limit_a if self.capabilities.limiting(program.demands) == "regulated" else np.inf
         cost = Cost(prepared.duration_s, set_a, current_a, stress, prepared.notes, disturb)

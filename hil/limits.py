@@ -175,8 +175,11 @@ class Ledger:
 
     def total(self) -> NDArray[Any]:
         """Return the stress of every cell in its life, (cells,) STRESS."""
-        total = self.earlier.copy()
-        book(total, np.arange(len(total)), self.own)
+        return self._total(np.arange(len(self.own)))
+
+    def _total(self, cells: NDArray[np.int64]) -> NDArray[Any]:
+        total = self.earlier[cells]
+        book(total, np.arange(len(total)), self.own[cells])
         return total
 
     def refuse_beyond(
@@ -189,20 +192,23 @@ class Ledger:
         """Raise LimitExceeded where a program would take a cell beyond its budget."""
         if budget == _NO_BUDGET:
             return
-        before = self.total()
-        after = before.copy()
-        _book(after, cells, stress, others)
-        concerned = after != before
-        concerned[cells] = True
+        if others is None:
+            after = self._total(cells)
+            book(after, np.arange(len(after)), stress)
+        else:
+            before = self.total()
+            after = before.copy()
+            _book(after, cells, stress, others)
+            concerned = after != before
+            concerned[cells] = True
+            cells = np.flatnonzero(concerned)
+            after = after[cells]
         for name in budget.__struct_fields__:
-            most = getattr(budget, name)
-            if most is None:
-                continue
-            spent = np.where(concerned, after[name], 0)
+            most, spent = getattr(budget, name), after[name]
             worst = int(spent.argmax())
-            if spent[worst] > most:
+            if most is not None and spent[worst] > most:
                 raise LimitExceeded(
-                    f"cell {worst} would have had {spent[worst]:.4g} of its budget of "
+                    f"cell {cells[worst]} would have had {spent[worst]:.4g} of its budget of "
                     f"{most:.4g} {name}; raise limits.budget.{name} or take another cell"
                 )
 

@@ -81,13 +81,13 @@ class Biasing(NamedTuple):
         Those it knows.
     write : str
         While it switches, where a program asks for nothing.
-    read : str or None
-        While it reads; None where reads are biased as the switching is.
+    read : str
+        While it reads, likewise.
     """
 
     schemes: Mapping[str, Scheme]
     write: str
-    read: str | None
+    read: str
 
     def of(self, demands: Demands) -> tuple[str, str]:
         """Name the schemes of a program: for switching, for reads.
@@ -95,17 +95,13 @@ class Biasing(NamedTuple):
         Raises
         ------
         NotSupported
-            For one that the bench does not know, or another one for reads where it has one alone.
+            For one that the bench does not know.
         """
         write = demands.scheme or self.write
-        read = demands.read_scheme or self.read or write
+        read = demands.read_scheme or self.read
         for name in (write, read):
             if name not in self.schemes:
                 raise NotSupported(f"there is no scheme {name!r}; there is {self.names}")
-        if self.read is None and read != write:
-            raise NotSupported(
-                f"reads are biased as pulses are, {write}, and not {read}; leave read_scheme out"
-            )
         return write, read
 
     @property

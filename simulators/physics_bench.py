@@ -250,11 +250,12 @@ class PhysicsBench(Bench):
         """Bring stopped cells to 0 V by the program's last edge; tells how long that takes (s)."""
         wanted = columns if program.columns > 1 else np.zeros(len(columns), np.int64)
         edge_s: Floats = program.duration_s[-1, wanted]
-        level_v = step.stop_v[step.units[0, 1] - 1, wanted]
+        last = int(step.units[0, 1]) - 1
+        level_v = step.stop_v[last, wanted]
         edge = Drive(
             edge_s[None].copy(), level_v[None].copy(), np.zeros((1, len(columns))),
             np.zeros(1, np.bool_), np.array([[0, 1, 1]]), self.source_ohm, step.limit_a,
-            reads=None if step.reads is None else step.reads[-1:],
+            reads=None if step.reads is None else step.reads[last : last + 1],
         )  # fmt: skip
         self._play(cells[columns], self._begun(edge, start_s), program.demands)
         return edge_s

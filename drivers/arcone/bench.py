@@ -10,7 +10,7 @@ Not done: the board's own algorithms (jobs 201, 141, ...), its sessions for othe
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from hil.drivers.arcone.vectors import Vector, as_played, vectors_of
 from hil.drivers.safety import safe_if_it_fails
 from hil.errors import HilError, InstrumentError, NotSupported
 from hil.guard import SafeMessages
-from hil.limits import Limits, check_limits
+from hil.limits import Limits
 from hil.program import Demands, Program
 from hil.readings import Floats, Products, Readings
 from hil.schemes import SCHEMES
@@ -102,7 +102,7 @@ class ArcOneBench(Bench):
         sets_at: int,
         virtual: bool,
     ) -> None:
-        lines = BoardBiasing(SCHEMES, scheme, None)
+        lines = BoardBiasing(SCHEMES, scheme, READ_SCHEME)
         super().__init__(
             name,
             cells=cells,
@@ -201,12 +201,8 @@ class ArcOneBench(Bench):
             ]
         return _readings(program, rows)
 
-    def _stress_of_vectors(self, program: Program) -> NDArray[Any]:
-        stress, largest_v = check_limits(as_played(program, self.cells.columns), self.limits)
-        limit_a = self.limits.read.current_a
-        biased = stress["energy_j"] > 0
-        stress["energy_j"][biased] *= self._largest_current_a(program, largest_v, limit_a)
-        return stress
+    def _vectors_as_played(self, program: Program) -> Program:
+        return as_played(program, self.cells.columns)
 
     def _refuse_vectors(self, program: Program) -> None:
         vectors_of(program)

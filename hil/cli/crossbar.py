@@ -12,7 +12,7 @@ from hil.cells import Cells
 from hil.cli.console import Console, show_bench
 from hil.cli.probe import Quantity
 from hil.cli.settings import pairs
-from hil.cli.simulate import PICTURES
+from hil.cli.simulate import PICTURES, save_picture
 from hil.config import find_bench
 from hil.errors import ConfigError
 from hil.program import Demands
@@ -153,7 +153,7 @@ def _preset(bench: "ArrayBench", text: str | None, read_v: float, seed: int) -> 
             f"--conductance {text} is not one or two conductances above 0; write it as 10uS or "
             "1uS,15uS"
         )
-    drawn = np.random.default_rng([seed, 1]).uniform(min(ends), max(ends), len(bench.cells))
+    drawn = np.random.default_rng([seed, 4]).uniform(min(ends), max(ends), len(bench.cells))
     bench.preset(drawn, read_v=abs(read_v))
 
 
@@ -236,8 +236,5 @@ def _show_product(console: Console, product: "ProductMap") -> None:
 
 def _draw(write: "WriteMap", product: "ProductMap", title: str, path: Path) -> None:
     from hil.simulators.crossbar.picture import crossbar_picture
-    from hil.whole_file import whole_file
 
-    figure = crossbar_picture(write, product, title=title)
-    with whole_file(path) as part:
-        figure.savefig(part, dpi=130, format=path.suffix[1:].lower())
+    save_picture(crossbar_picture(write, product, title=title), path)

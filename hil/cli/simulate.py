@@ -27,6 +27,8 @@ from hil.units import format_quantity
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from matplotlib.figure import Figure
+
     from hil.simulators.models.model import Device
     from hil.simulators.waveform import Trace, Waveform
 
@@ -257,9 +259,14 @@ def _progress(console: Console) -> "Iterator[Callable[[int, int], None]]":
 
 def _draw(trace: "Trace", memory: str, title: str, path: Path) -> None:
     from hil.simulators.picture import picture_of
+
+    save_picture(picture_of(trace, memory, title=title), path)
+
+
+def save_picture(figure: "Figure", path: Path) -> None:
+    """Write a picture in the format that its name says, whole or not at all."""
     from hil.whole_file import whole_file
 
-    figure = picture_of(trace, memory, title=title)
     with whole_file(path) as part:
         figure.savefig(part, dpi=130, format=path.suffix[1:].lower())
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hil.protocol import Table
 from hil.protocols.basics.map_summary import ESTIMATE, READ, Maps, maps_of
+from hil.protocols.pictures import save
 from hil.simulators.crossbar.picture import heat_map, number_decades, placed
 from hil.units import format_quantity
 
@@ -64,11 +65,7 @@ def draw_map(protocol: "ReadMap", table: Table, caption: str, path: Path) -> lis
     else:
         _draw_line(placed(figure, 0.8, _LOW, width - 4.2, _SIDE), protocol, maps, shown)
     _draw_shares(placed(figure, width - 2.7, _LOW, 2.4, _SIDE), shown)
-    figure.suptitle(caption, fontsize=8, color="0.35", y=1 - 0.08 / _HEIGHT)
-    written = [path, path.with_suffix(".svg")]
-    for file in written:
-        figure.savefig(file, dpi=130)
-    return written
+    return save(figure, caption, path)
 
 
 def _draw_maps(figure: Figure, protocol: "ReadMap", maps: Maps, shown: dict[str, Floats]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.cells import Cells
 from hil.protocol import Summary, Table
 from hil.protocols.basics.summary import spread_of
 from hil.units import format_quantity
@@ -137,7 +138,7 @@ def _estimated(protocol: "ReadMap", maps: Maps) -> tuple[dict[str, Any], list[st
         most = int(np.nanargmax(np.abs(change)))
         lines.append(
             f" it differs from what was measured by {100 * spread.median:+.3g} % (median), most "
-            f"at {_name(most, estimate.shape)}: {100 * change.ravel()[most]:+.3g} %"
+            f"at {Cells(*estimate.shape).name(most)}: {100 * change.ravel()[most]:+.3g} %"
         )
     lines.append(
         f" readings that are 1 % off put it {error.median:.3g} % off (median), {worst:.3g} % at "
@@ -217,18 +218,14 @@ def _row(label: str, map_s: Floats) -> str:
     )
     if not np.isfinite(map_s).any():
         return f"   {label:<12}{'-':>12}"
-    cells = map_s.shape
-    where = [_name(int(pick(map_s)), cells) for pick in (np.nanargmin, np.nanargmax)]
+    cells = Cells(*map_s.shape)
+    where = [cells.name(int(pick(map_s))) for pick in (np.nanargmin, np.nanargmax)]
     least, most = f"{least} {where[0]}", f"{most} {where[1]}"
     return f"   {label:<12}{middle:>12}{low:>16}{high:>16}{least:>22}{most:>22}"
 
 
-def _name(number: int, shape: tuple[int, ...]) -> str:
-    row, column = divmod(number, shape[1])
-    return f"R{row + 1}C{column + 1}" if min(shape) > 1 else f"cell {number}"
-
-
 def _named(where: NDArray[np.bool_]) -> str:
     numbers = np.flatnonzero(where)
-    names = ", ".join(_name(number, where.shape) for number in numbers[:NAMED].tolist())
+    cells = Cells(*where.shape)
+    names = ", ".join(cells.name(number) for number in numbers[:NAMED].tolist())
     return names + (", ..." if len(numbers) > NAMED else "")

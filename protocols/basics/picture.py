@@ -22,6 +22,7 @@ from hil.protocols.basics.switching import (
     switching_of,
     undisturbed,
 )
+from hil.protocols.pictures import save
 from hil.units import format_quantity
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def draw_iv(protocol: "IVSweep", table: Table, caption: str, path: Path) -> list
         axis.set_ylim(bottom=0.4 * float(np.quantile(size_a[size_a > 0], 0.005)))
     if sides:
         _distributions(sides, found, protocol.read_v)
-    return _save(figure, caption, path)
+    return save(figure, caption, path)
 
 
 def _panels(figure: Figure, *, several: bool) -> list[Axes]:
@@ -217,7 +218,7 @@ def draw_forming(protocol: "Forming", table: Table, caption: str, path: Path) ->
     (_sweeps if protocol.method == "sweep" else _pulses)(way, protocol, table, cells, alpha)
     way.set_xlabel("programmed voltage (V)", fontsize=10)
     _states(states, protocol, cells, alpha)
-    return _save(figure, caption, path)
+    return save(figure, caption, path)
 
 
 def _sweeps(
@@ -287,11 +288,3 @@ def _dashed(axis: Axes, level: float, text: str) -> None:
 def _typeset(value: float, unit: str) -> str:
     """Write a quantity with the signs that a picture has."""
     return format_quantity(value, unit, 3).replace("u", "µ").replace("ohm", "Ω")
-
-
-def _save(figure: Figure, caption: str, path: Path) -> list[Path]:
-    figure.suptitle(caption, fontsize=8, color="0.35", y=1 - 0.08 / figure.get_figheight())
-    written = [path, path.with_suffix(".svg")]
-    for file in written:
-        figure.savefig(file, dpi=130)
-    return written

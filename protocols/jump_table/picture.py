@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from hil.protocol import Table
 from hil.protocols.jump_table.summary import Steps, moments, steps_of
+from hil.protocols.pictures import save
 
 if TYPE_CHECKING:
     from hil.protocols.jump_table.collect import JumpTableCollection
@@ -59,11 +60,7 @@ def draw(protocol: "JumpTableCollection", table: Table, caption: str, path: Path
     )  # fmt: skip
     figure.supxlabel("conductance before the pulse, G (µS)", fontsize=11, y=0.1 * inch_y)
     figure.supylabel("step after one pulse, ΔG (µS)", fontsize=11, x=0.1 * inch_x)
-    figure.suptitle(caption, fontsize=8, color="0.35", y=1 - 0.1 * inch_y)
-    written = [path, path.with_suffix(".svg")]
-    for file in written:
-        figure.savefig(file, dpi=130)
-    return written
+    return save(figure, caption, path)
 
 
 def _rows(amplitudes: list[Steps]) -> list[list[Steps]]:

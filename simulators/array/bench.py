@@ -14,7 +14,7 @@ on all that flows there: it does not hold what flows through other cells of the 
 lines are driven from both ends no source can hold it: it is only watched. Gates refer to 0 V, so
 at negative voltages the transistor of a row that is not selected may open; what is booked for
 other cells therefore takes no gate into account. It is what the levels of their lines give them;
-currents along the lines move that a little, up or down.
+currents along the lines move that, up or down (decision 17).
 
 Not modelled: capacitances of lines and cells, the time between two vectors or two cells, what
 `hil.simulators.array.board` names, and a current limit while all rows are driven.
@@ -147,7 +147,9 @@ class ArrayBench(PhysicsBench):
         )
         return (
             *super().assurances(),
-            Assurance("disturbs", "enforced", "booked for other cells, from their lines' levels"),
+            Assurance(
+                "disturbs", "assumed", "booked for other cells as if no line had a resistance"
+            ),
             self._of_the_limit(),
             Assurance("array", "assumed", f"simulated as its file says: wires of {wires}"),
         )  # fmt: skip
@@ -158,12 +160,12 @@ class ArrayBench(PhysicsBench):
         return Assurance(
             "current limit", "enforced",
             "at the source of the selected column, other cells of the column included; what flows "
-            "in other cells of the row is not limited",
+            "in other cells of the row, and under vectors on all rows, is not limited",
         )  # fmt: skip
 
     def _prepare(self, program: Program, cells: Indices, current_limit_a: float) -> Prepared:
         self.biasing.of(program.demands)
-        self._open_gate_v(program.demands, program.phases)
+        self._refuse_gate(program)
         self.electronics.refuse(program.start_v)
         prepared = super()._prepare(program, cells, current_limit_a)
         return prepared._replace(notes=self._notes(program))
@@ -174,37 +176,33 @@ class ArrayBench(PhysicsBench):
         if program.phases == (Phase.READ,):
             notes = [f"other lines while it reads: {read}"]
         else:
-            on_lines = seen(self.biasing.schemes[write])[:2]
-            most = max(abs(part) for parts in on_lines for part in parts)
+            most = max(abs(part) for place in seen(self.biasing.schemes[write]) for part in place)
             notes = [
                 (
-                    f"other lines: {write} while it switches, {read} while it reads; cells on the "
-                    f"same lines see up to {most:.0%} of each pulse, booked as disturbs"
+                    f"other lines: {write} while it switches, {read} while it reads; other cells "
+                    f"see up to {most:.0%} of each pulse, booked as disturbs"
                 )
             ]
         if self._regulates and program.demands.current_limit_a is not None:
             notes.append("the current limit acts at the source of the selected column")
         return tuple(notes)
 
-    def _lines(self, demands: Demands, phases: tuple[Phase, ...]) -> Lines:
+    def _lines(self, demands: Demands) -> Lines:
         write, read = (self.biasing.schemes[name] for name in self.biasing.of(demands))
-        gate_v = self._open_gate_v(demands, phases)
         return Lines(
-            self.cells.rows, self.cells.columns, write, read, gate_v, self.electronics,
-            self._regulates,
+            self.cells.rows, self.cells.columns, write, read, self._gate_of(demands),
+            self.electronics, self._regulates,
         )  # fmt: skip
 
-    def _open_gate_v(self, demands: Demands, phases: tuple[Phase, ...]) -> float | None:
-        """Tell the voltage of open gates; None where there are none.
+    def _gate_of(self, demands: Demands) -> float | None:
+        """Tell the voltage of open gates; None where there are none."""
+        return self._gate_v if demands.gate_v is None else demands.gate_v
 
-        Raises
-        ------
-        LimitExceeded
-            For the file's own voltage; that of a program is compared with it.
-        """
-        if self._gate_v is None or demands.gate_v is not None:
-            return demands.gate_v
-        for phase in phases:
+    def _refuse_gate(self, program: Program) -> None:
+        """Raise LimitExceeded for the file's gate voltage; a program's own is compared with it."""
+        if self._gate_v is None or program.demands.gate_v is not None:
+            return
+        for phase in program.phases:
             allowed_v = self.limits.of(phase).gate_v
             if allowed_v is None or abs(self._gate_v) > allowed_v:
                 name = phase.name.lower()
@@ -212,11 +210,10 @@ class ArrayBench(PhysicsBench):
                     f"transistor.gate_v of bench {self.name} is {self._gate_v:.6g} V where "
                     f"limits.{name}.gate_v allows {allowed_v or 0.0:.6g} V; state a larger limit"
                 )
-        return self._gate_v
 
     def _refuse(self, drive: Drive, demands: Demands) -> None:
         """Raise where the cells have no answer to what the first one would be given."""
-        lines = self._lines(demands, ())
+        lines = self._lines(demands)
         for column in range(drive.columns):
             for first, last, _ in drive.units.tolist():
                 for each in lines.drives(drive, first, last, column, 0):
@@ -225,7 +222,7 @@ class ArrayBench(PhysicsBench):
     def _play(self, cells: Indices, drive: Drive, demands: Demands) -> Terminal:
         """Take the cells through a drive, each in its turn."""
         terminal = Terminal.empty(drive.readings, len(cells))
-        lines = self._lines(demands, ())
+        lines = self._lines(demands)
         for place, cell in enumerate(cells.tolist()):
             own = drive.of_columns(np.array([place]))
             self._play_one(cell, own, lines, terminal, place)
@@ -272,12 +269,12 @@ class ArrayBench(PhysicsBench):
         return self.electronics.measured(current_a, columns, noise)
 
     def _refuse_vectors(self, program: Program) -> None:
-        self._open_gate_v(program.demands, program.phases)
+        self._refuse_gate(program)
         self.electronics.refuse(program.start_v)
 
     def _multiply(self, program: Program) -> Products:
         """Put vectors on all rows; the noise of a column is that of its cell in the first row."""
-        gate_v = self._open_gate_v(program.demands, program.phases)
+        gate_v = self._gate_of(program.demands)
         drive = self._drive(program, program.units, np.inf)
         columns, start_s = np.arange(self.cells.columns), self.clock.now_s()
         now_s, parts = start_s, []

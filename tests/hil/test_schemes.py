@@ -91,7 +91,7 @@ def test_half_selected_cells_get_half_the_pulse_and_the_others_nothing() -> None
 
 
 def test_a_third_with_the_other_sign_is_booked_as_such() -> None:
-    own = booked(Biasing(SCHEMES, "V/3", None), WRITE, [0])
+    own = booked(Biasing(SCHEMES, "V/3", "V/3"), WRITE, [0])
     assert own["highest_v"][0, 1:] == pytest.approx(1 / 3)
     assert own["highest_v"][1:, 0] == pytest.approx(1 / 3)
     assert (own["highest_v"][1:, 1:] == 0.0).all()
@@ -99,7 +99,7 @@ def test_a_third_with_the_other_sign_is_booked_as_such() -> None:
 
 
 def test_floating_lines_may_pass_on_everything_either_way() -> None:
-    own = booked(Biasing(SCHEMES, "float", None), WRITE, [0])
+    own = booked(Biasing(SCHEMES, "float", "float"), WRITE, [0])
     others = own.ravel()[1:]
     assert others["highest_v"] == pytest.approx(1.0)
     assert own["lowest_v"][1:, 1:] == pytest.approx(-1.0)
@@ -135,7 +135,7 @@ def test_booking_is_the_sum_over_all_pairs_of_cells(
     name: str, cells: list[int], levels_v: list[float]
 ) -> None:
     program = pulse(np.array(levels_v[: len(cells)]), high_s=1e-6)
-    biasing = Biasing(SCHEMES, name, None)
+    biasing = Biasing(SCHEMES, name, name)
     _, *places = biasing.disturb(program, LIMITS, 4)
     expected = np.zeros((3, 4))
     for place, cell in enumerate(cells):
@@ -178,10 +178,6 @@ def test_a_scheme_may_not_change_under_voltage() -> None:
 def test_a_program_may_ask_for_schemes_and_is_told_what_there_is() -> None:
     assert HALF.of(Demands()) == ("V/2", "grounded")
     assert HALF.of(Demands(scheme="V/3", read_scheme="float")) == ("V/3", "float")
-    alike = Biasing(SCHEMES, "V/3", None)
-    assert alike.of(Demands(scheme="V/2")) == ("V/2", "V/2")
-    with pytest.raises(NotSupported, match="leave read_scheme out"):
-        alike.of(Demands(read_scheme="grounded"))
     with pytest.raises(NotSupported, match=r"no scheme 'V/4'; there is V/2, V/3"):
         HALF.of(Demands(scheme="V/4"))
 

@@ -141,8 +141,12 @@ def test_a_sweep_that_its_source_stops_is_one_of_a_physics_bench() -> None:
     assert (seen.limited == wanted.limited).all()
 
 
-def test_a_source_that_stops_goes_back_to_0_v_by_the_scheme_of_the_program() -> None:
+@pytest.mark.parametrize("after", [None, read(0.1)])
+def test_a_source_that_stops_goes_back_to_0_v_by_the_scheme_of_where_it_stopped(
+    after: Program | None,
+) -> None:
     sweep = staircase([0.1, 0.2, 0.3], dwell_s=1e-4, aperture_s=1e-4)
+    sweep = sweep if after is None else sweep + after
     sweep = sweep.demanding(current_limit_a=1.5e-5, stop_at_limit=True, scheme="V/3")
     with array_bench(2, 2, write="float") as bench:
         played, play = [], bench.array.play
@@ -244,7 +248,7 @@ def test_a_line_that_floats_is_told_no_voltage() -> None:
     board = Board(dac=Dac(offset_v=1e-3))
     with array_bench(2, 3, write="mixed", board=board) as bench:
         drive = bench._drive(pulse(1.0, high_s=1e-6), np.array([[0, 3, 1]]), 1e-3)
-        (lines,) = bench._lines(pulse(1.0, high_s=1e-6).demands, ()).drives(drive, 0, 3, 0, 4)
+        (lines,) = bench._lines(pulse(1.0, high_s=1e-6).demands).drives(drive, 0, 3, 0, 4)
     assert lines.floating_rows.tolist() == [False, False]
     assert lines.floating_columns.tolist() == [True, False, True]
     assert (lines.column_start_v == 0).all()
@@ -278,7 +282,7 @@ def test_other_cells_see_what_is_booked_or_as_much_more_as_wires_take(
         for cell in rng.permutation(12)[:4].tolist():
             bench.preset(rng.uniform(17e-6, 95e-6, 12), read_v=0.1)
             drive = bench._drive(program, program.units, np.inf)
-            (lines,) = bench._lines(program.demands, ()).drives(drive, 0, 3, 0, cell)
+            (lines,) = bench._lines(program.demands).drives(drive, 0, 3, 0, cell)
             seen_v = bench.array.settle(
                 bench.state, lines.row_stop_v[0], lines.column_stop_v[0],
                 floating_rows=lines.floating_rows, floating_columns=lines.floating_columns,
@@ -418,7 +422,7 @@ def test_a_long_program_is_spread_over_the_lines_bit_by_bit() -> None:
     with array_bench(4, 4) as bench:
         drive = bench._drive(pulses, np.array([[0, len(pulses.look), 1]]), np.inf)
         tracemalloc.start()
-        parts = bench._lines(pulses.demands, ()).drives(drive, 0, len(pulses.look), 0, 5)
+        parts = bench._lines(pulses.demands).drives(drive, 0, len(pulses.look), 0, 5)
         shared = sum(len(part.duration_s) for part in parts)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from hil.errors import ConfigError, LimitExceeded, NotSupported
-from hil.program import pulse
+from hil.program import pulse, read
 from hil.simulators.array.board import Adc, Board, Dac, Tia
 from hil.simulators.crossbar import Crossbar
 from hil.simulators.models import get_model
@@ -44,6 +45,22 @@ def test_time_passes_and_every_cell_is_booked() -> None:
         booked = bench.ledger.own.reshape(ROWS, COLUMNS)
         assert booked["bias_vs"][:, 0] == pytest.approx(np.abs(VOLTAGE_V).sum(axis=0) * 9e-6)
         assert (booked["pulses"] == 0).all()
+
+
+def test_no_less_energy_is_booked_than_cells_could_have_had() -> None:
+    """The source of a column regulates the current of a program, and not that of vectors."""
+    read_only = msgspec.structs.replace(LIMITS.read, current_a=1e-6)
+    limits = msgspec.structs.replace(LIMITS, read=read_only)
+    cells = get_model("resistor", resistance_ohm=100.0)
+    with array_bench(2, 2, model=cells, wires=WIRES, limits=limits) as bench:
+        products = bench.multiply([0.2, 0.2], dwell_s=1e-3)
+        dissipated_j = (float(products.current_a.min()) / 2) ** 2 * 100.0 * 1e-3
+        assert (bench.ledger.own["energy_j"] > dissipated_j).all()
+        assert (bench.ledger.own["energy_j"] < 10 * dissipated_j).all()
+        assert bench.check(read(0.1)).current_a == 1e-6
+    with array_bench(2, 2, limits=limits) as ideal:
+        ideal.multiply([0.2, 0.0], dwell_s=1e-3)
+        assert ideal.ledger.own["energy_j"].tolist() == [np.inf, np.inf, 0.0, 0.0]
 
 
 def test_very_many_vectors_are_as_few() -> None:
