@@ -117,8 +117,7 @@ class ArrayBench(PhysicsBench):
         )
         self.biasing: Biasing = biasing
         self._gate_v = access.gate_v if isinstance(access, Gated) else None
-        far_ohm = np.concatenate((network.far_driver_ohm, network.far_sense_ohm))
-        self._regulates = bool(np.isinf(far_ohm).all())
+        self._regulates = network.one_ended
         self.capabilities = msgspec.structs.replace(
             self.capabilities,
             current_limit="regulated" if self._regulates else "watched",

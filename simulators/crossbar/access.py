@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
+from hil.simulators.crossbar.network import spread_v
 from hil.units import quantity
 
 if TYPE_CHECKING:
@@ -222,12 +223,4 @@ def with_access(
         return WithSelector(law, access)
     if gate_v is None:
         raise ConfigError("cells with a transistor need gate_v, a voltage for each row's gate")
-    try:
-        each_v = np.broadcast_to(np.asarray(gate_v, float), (law.rows,))
-    except ValueError as error:
-        raise ConfigError(
-            f"gate_v does not fit: give one number or {law.rows}, one for each row, in V"
-        ) from error
-    if not np.isfinite(each_v).all():
-        raise ConfigError("gate_v holds what is not a finite number; give voltages in V")
-    return WithTransistor(law, access, each_v)
+    return WithTransistor(law, access, spread_v("gate_v", gate_v, law.rows))

@@ -17,7 +17,7 @@ from hil.errors import ConfigError, NotSupported
 from hil.simulators.crossbar.access import Access, Transistor, with_access
 from hil.simulators.crossbar.cells import Cells, GatedLaw, Law
 from hil.simulators.crossbar.line_drive import Flags, Floats, LineDrive, LineTerminal
-from hil.simulators.crossbar.network import Network
+from hil.simulators.crossbar.network import Network, spread_v
 from hil.simulators.crossbar.newton import NonlinearSolver, Operating
 from hil.simulators.crossbar.writing.circuit import Circuit
 from hil.simulators.crossbar.writing.coupling import Coupling
@@ -38,7 +38,7 @@ _MOST_SOLVERS = 64
 
 
 class Array:
-    """Cells of one model between the lines of a network.
+    """Cells of one model between the lines of a network; from one thread at a time.
 
     Parameters
     ----------
@@ -75,13 +75,10 @@ class Array:
         self.model, self.network, self.access, self.tolerance = model, network, access, tolerance
         self.leak_ohm = leak_ohm
         self._solvers: dict[bytes, NonlinearSolver] = {}
-        self._one_ended = bool(
-            np.isinf(network.far_driver_ohm).all() and np.isinf(network.far_sense_ohm).all()
-        )
         lines = (
             network.row_wire_ohm, network.column_wire_ohm, network.driver_ohm, network.sense_ohm
         )  # fmt: skip
-        self._ideal = self._one_ended and access is None and not any(ohm.any() for ohm in lines)
+        self._ideal = network.one_ended and access is None and not any(ohm.any() for ohm in lines)
 
     def settle(
         self,
@@ -128,8 +125,8 @@ class Array:
         no_columns = np.zeros(columns, np.bool_) if floating_columns is None else floating_columns
         return self._solver(no_rows, no_columns).solve(
             self._around(self._cells(state), gate_v),
-            _volts("row_v", row_v, rows, no_rows),
-            _volts("column_v", column_v, columns, no_columns),
+            np.where(no_rows, 0.0, spread_v("row_v", row_v, rows)),
+            np.where(no_columns, 0.0, spread_v("column_v", column_v, columns)),
             column_a=column_a,
             start_v=start_v,
         )
@@ -240,22 +237,11 @@ class Array:
             raise ConfigError(
                 "cells with a transistor need gate_v in the drive, a voltage for each row's gate"
             )
-        if drive.limit_a < math.inf and not self._one_ended:
+        if drive.limit_a < math.inf and not self.network.one_ended:
             raise NotSupported(
                 "a current limit needs columns that are driven from one end; leave the far ends "
                 "of this array open, or the limit out"
             )
-
-
-def _volts(name: str, given: ArrayLike, lines: int, floating: Flags) -> Floats:
-    """Spread the voltages of sources over lines; 0 where a line floats."""
-    try:
-        volts = np.broadcast_to(np.asarray(given, float), (lines,))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name} must be one number or {lines}, one a line") from error
-    if not np.isfinite(volts).all():
-        raise ConfigError(f"{name} has a value that is no number; give volts")
-    return np.where(floating, 0.0, volts)
 
 
 def _apart(drive: LineDrive) -> Drive:

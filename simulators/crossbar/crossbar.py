@@ -27,7 +27,8 @@ class Crossbar:
     """Currents and voltages of an array, with its wires.
 
     Row i is driven at its left end, through driver_ohm and one segment of wire before each cell;
-    column j ends below its last row, through one segment and sense_ohm, in a virtual ground.
+    column j ends below its last row, through one segment and sense_ohm, in a virtual ground. It
+    keeps scratch memory between calls: use it from one thread at a time.
 
     Parameters
     ----------
@@ -71,16 +72,12 @@ class Crossbar:
     ) -> None:
         taken = _cells(cells)
         shape = taken.shape if isinstance(taken, np.ndarray) else (taken.rows, taken.columns)
-        self._set(taken, Network.of(
+        self._cells, self._asked = taken, 0
+        self.network = Network.of(
             *shape, row_wire_ohm=row_wire_ohm, column_wire_ohm=column_wire_ohm,
             driver_ohm=driver_ohm, sense_ohm=sense_ohm, far_driver_ohm=far_driver_ohm,
             far_sense_ohm=far_sense_ohm,
-        ))  # fmt: skip
-
-    def _set(self, cells: "Floats | Law | GatedLaw", network: Network) -> None:
-        self._cells, self.network = cells, network
-        self._asked = 0
-        self._floated: tuple[Network, Crossbar] | None = None
+        )  # fmt: skip
 
     def currents_a(self, voltages_v: ArrayLike) -> Floats:
         """Multiply: compute the currents into the columns' virtual grounds.
@@ -126,7 +123,7 @@ class Crossbar:
         if self._asked >= CROSSOVER:
             if not np.isfinite(voltages_v).all():
                 raise ConfigError("voltages_v has a value that is not a finite number: give V")
-            return self.ports.currents_a(voltages_v)
+            return voltages_v @ self.ports.transfer_s.T
         if voltages_v.ndim == 1:
             return self._linear.column_a(cells, voltages_v, 0.0)
         out = np.empty((len(voltages_v), self.network.columns))
@@ -164,11 +161,13 @@ class Crossbar:
         NotSupported
             No operating point of nonlinear cells was found.
         """
-        if floating_rows is not None or floating_columns is not None:
-            return self._with_floating(floating_rows, floating_columns).solve(row_v, column_v)
+        floats = floating_rows is not None or floating_columns is not None
+        other = self.network.floating(floating_rows, floating_columns) if floats else None
         if isinstance(self._cells, np.ndarray):
-            return self._linear.solve(self._cells, row_v, column_v)
-        return self._nonlinear.solve(self._cells, row_v, column_v)
+            linear = self._linear if other is None else LinearSolver(other)
+            return linear.solve(self._cells, row_v, column_v)
+        nonlinear = self._nonlinear if other is None else _nonlinear_solver(other)
+        return nonlinear.solve(self._cells, row_v, column_v)
 
     def two_point_ohm(self) -> Floats:
         """Compute what an ohmmeter between a row and a column reads with all other lines open.
@@ -204,19 +203,7 @@ class Crossbar:
 
     @cached_property
     def _nonlinear(self) -> "NonlinearSolver":
-        from hil.simulators.crossbar.newton import NonlinearSolver
-
-        return NonlinearSolver(self.network)
-
-    def _with_floating(self, rows: ArrayLike | None, columns: ArrayLike | None) -> "Crossbar":
-        """Give the array with lines that nobody drives; the last one is kept."""
-        network = self.network.floating(rows, columns)
-        kept = self._floated
-        if kept is None or not _same_ends(kept[0], network):
-            floated = Crossbar.__new__(Crossbar)
-            floated._set(self._cells, network)  # noqa: SLF001
-            kept = self._floated = (network, floated)
-        return kept[1]
+        return _nonlinear_solver(self.network)
 
     def _one_by_one(self, law: "Law | GatedLaw", voltages_v: Floats) -> Floats:
         """Solve for the currents of nonlinear cells, each input from the voltages of the last."""
@@ -229,10 +216,10 @@ class Crossbar:
         return out[0] if voltages_v.ndim == 1 else out
 
 
-def _same_ends(one: Network, other: Network) -> bool:
-    return np.array_equal(one.open_rows, other.open_rows) and np.array_equal(
-        one.open_columns, other.open_columns
-    )
+def _nonlinear_solver(network: Network) -> "NonlinearSolver":
+    from hil.simulators.crossbar.newton import NonlinearSolver
+
+    return NonlinearSolver(network)
 
 
 def _cells(cells: "ArrayLike | Law | GatedLaw") -> "Floats | Law | GatedLaw":

@@ -121,6 +121,11 @@ class Network:
         )
 
     @cached_property
+    def one_ended(self) -> bool:
+        """Whether no line has a source at its far end."""
+        return bool(np.isinf(self.far_driver_ohm).all() and np.isinf(self.far_sense_ohm).all())
+
+    @cached_property
     def open_rows(self) -> Flags:
         """(rows,) bool: rows that no source reaches through their own ends."""
         return np.isinf(self.driver_ohm) & np.isinf(self.far_driver_ohm)
@@ -145,6 +150,19 @@ def _spread(name: str, ohm: ArrayLike, shape: tuple[int, ...]) -> Floats:
         msg = f"{name} has a negative value or none at all: give ohm >= 0, inf for an open"
         raise ConfigError(msg)
     return spread
+
+
+def spread_v(name: str, voltage_v: ArrayLike, lines: int) -> Floats:
+    """Give the voltage of each line, (lines,); raise ConfigError for what is none."""
+    try:
+        each_v = np.broadcast_to(np.asarray(voltage_v, float), (lines,))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{name} does not fit: give one number or {lines}, one a line, in V"
+        ) from error
+    if not np.isfinite(each_v).all():
+        raise ConfigError(f"{name} holds what is not a finite number; give voltages in V")
+    return each_v
 
 
 def _flags(name: str, flags: ArrayLike, lines: int) -> Flags:

@@ -21,7 +21,7 @@ from hil.errors import ConfigError
 from hil.simulators.crossbar.cells import GatedLaw, Law
 from hil.simulators.crossbar.damped import damped
 from hil.simulators.crossbar.linear import LinearSolver
-from hil.simulators.crossbar.network import Network
+from hil.simulators.crossbar.network import Network, spread_v
 from hil.simulators.crossbar.newton_kernel import compare, tangents
 from hil.simulators.crossbar.operating import (
     LOOSE,
@@ -62,7 +62,6 @@ class NonlinearSolver:
         row_v: ArrayLike,
         column_v: ArrayLike,
         *,
-        row_a: Floats | None = None,
         column_a: Floats | None = None,
         start_v: Floats | None = None,
         tolerance_a: float | None = None,
@@ -75,8 +74,8 @@ class NonlinearSolver:
             The cells.
         row_v, column_v : float or (rows,), float or (columns,)
             Voltages of the sources (V).
-        row_a, column_a : (rows,), (columns,) or None
-            Current into each line at its near cell (A), see `LinearSolver.solve`.
+        column_a : (columns,) or None
+            Current into each column at its near cell (A), see `LinearSolver.solve`.
         start_v : (rows, columns) or None
             Voltages across the cells to begin with (V); if left out, those without wires.
         tolerance_a : float or None
@@ -105,8 +104,8 @@ class NonlinearSolver:
                 f"{net.columns}; make both for one array"
             )
         sources = Sources(
-            _line("row_v", row_v, net.rows), _line("column_v", column_v, net.columns),
-            row_a, column_a, tolerance_a,
+            spread_v("row_v", row_v, net.rows), spread_v("column_v", column_v, net.columns),
+            column_a, tolerance_a,
         )  # fmt: skip
         start_v = self._guess(sources) if start_v is None else np.ascontiguousarray(start_v)
         if start_v.shape != (net.rows, net.columns):
@@ -147,14 +146,3 @@ class NonlinearSolver:
                 break
             guess = at.row_node_v
         return None, begin
-
-
-def _line(name: str, voltage_v: ArrayLike, lines: int) -> Floats:
-    """Give the voltage of each line; raise for one that is none."""
-    try:
-        each_v = np.broadcast_to(np.asarray(voltage_v, float), (lines,))
-    except ValueError as error:
-        raise ConfigError(f"{name} does not fit: give one number or {lines}, in V") from error
-    if not np.isfinite(each_v).all():
-        raise ConfigError(f"{name} holds what is not a finite number; give voltages in V")
-    return each_v

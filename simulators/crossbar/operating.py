@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.errors import NotSupported
+from hil.errors import ConfigError, NotSupported
 from hil.simulators.crossbar.cells import GatedLaw, Law
 from hil.simulators.crossbar.linear import LinearSolver, Solution
 
@@ -69,7 +69,6 @@ class Sources(NamedTuple):
 
     row_v: Floats
     column_v: Floats
-    row_a: Floats | None
     column_a: Floats | None
     tolerance_a: float | None
 
@@ -86,11 +85,21 @@ class Sources(NamedTuple):
         guess_v: Floats | None,
         tolerance: float,
     ) -> Solution:
-        """Solve the network with tangents ``offset_a + chord_s V`` for its cells."""
-        return linear.solve(
-            chord_s, self.row_v, self.column_v, cell_a=offset_a, row_a=self.row_a,
-            column_a=self.column_a, start_v=guess_v, tolerance=tolerance,
-        )  # fmt: skip
+        """Solve the network with tangents ``offset_a + chord_s V`` for its cells.
+
+        Raises
+        ------
+        NotSupported
+            There are no currents in float64: some tangents are too far from others.
+        """
+        try:
+            return linear.solve(
+                chord_s, self.row_v, self.column_v, cell_a=offset_a, column_a=self.column_a,
+                start_v=guess_v, tolerance=tolerance,
+            )  # fmt: skip
+        except ConfigError as error:
+            msg = f"no operating point of the array was found: {error}"
+            raise NotSupported(msg) from error
 
 
 class Progress:

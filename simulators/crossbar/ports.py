@@ -1,34 +1,19 @@
 """An array of linear cells, reduced to what the ends of its lines see."""
 
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
 from hil.simulators.crossbar import ports_mesh as meshes
+from hil.simulators.crossbar.linear import FLOOR_OHM
 from hil.simulators.crossbar.network import Network
-from hil.simulators.crossbar.ports_blocks import has_far, merged
+from hil.simulators.crossbar.ports_blocks import merged
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
-
-
-class PortCurrents(NamedTuple):
-    """Currents at the near ends of all lines.
-
-    Attributes
-    ----------
-    row_a : (inputs, rows) float64 or (rows,)
-        From each row's near source into the array (A).
-    column_a : (inputs, columns) float64 or (columns,)
-        From the array into each column's near source (A).
-    """
-
-    row_a: Floats
-    column_a: Floats
 
 
 class Ports:
@@ -70,7 +55,7 @@ class Ports:
             raise ConfigError(msg)
         self.network = network
         self._near = network.rows + network.columns
-        self._far = has_far(network)
+        self._far = not network.one_ended
         self._ends = merged(network, given)
 
     @cached_property
@@ -97,21 +82,6 @@ class Ports:
         near_columns = self._columns[:1]
         return np.ascontiguousarray(self._between(near_columns, self._rows))
 
-    @meshes.one_thread
-    def currents_a(self, row_v: Floats) -> Floats:
-        """Return the currents into the columns' near sources, all columns at 0 V (A).
-
-        Parameters
-        ----------
-        row_v : (rows,) or (inputs, rows) float64
-
-        Returns
-        -------
-        (columns,) or (inputs, columns) float64
-        """
-        column_a: Floats = row_v @ self.transfer_s.T
-        return column_a
-
     @cached_property
     @meshes.one_thread
     def two_point_ohm(self) -> Floats:
@@ -122,57 +92,6 @@ class Ports:
         """
         mesh = meshes.without(self._ends, self._near) if self._far else self._ends
         return meshes.two_point_ohm(mesh, self.network.rows)
-
-    @meshes.one_thread
-    def drive(
-        self,
-        row_v: ArrayLike,
-        column_v: ArrayLike = 0.0,
-        floating_rows: Flags | None = None,
-        floating_columns: Flags | None = None,
-    ) -> PortCurrents:
-        """Return the currents under any voltages of the sources.
-
-        Parameters
-        ----------
-        row_v : (rows,) or (inputs, rows) float64, or one number
-            Voltage of the rows' sources (V); ignored where the row floats.
-        column_v : (columns,) or (inputs, columns) float64, or one number
-            Likewise for the columns.
-        floating_rows, floating_columns : (rows,) bool, (columns,) bool, optional
-            Lines that nobody drives, at either end.
-
-        Raises
-        ------
-        ConfigError
-            A shape does not fit.
-        """
-        net, mesh = self.network, self._mesh
-        given_rows, given_columns = np.asarray(row_v), np.asarray(column_v)
-        rows = _inputs("row_v", given_rows, net.rows)
-        columns = _inputs("column_v", given_columns, net.columns)
-        line_v = np.empty((max(len(rows), len(columns)), self._near))
-        line_v[:, : net.rows], line_v[:, net.rows :] = rows, columns
-        floating = np.concatenate(
-            [_flags(floating_rows, net.rows), _flags(floating_columns, net.columns)]
-        )
-        line_v[:, floating] = 0.0
-        source_v = np.hstack([line_v, line_v]) if self._far else line_v
-        if floating.any():
-            lines = np.flatnonzero(floating)
-            pulled_a = source_v @ self._folded(lines, np.arange(len(mesh))[None]).T
-            shift_v = pulled_a @ self._response(lines)
-            source_v[:, lines] = shift_v[:, : lines.size]
-            if self._far:
-                far_v = shift_v[:, : lines.size] + shift_v[:, lines.size :]
-                source_v[:, self._near + lines] = far_v
-        total_s = mesh[: self._near].sum(axis=1)
-        current_a = source_v[:, : self._near] * total_s - source_v @ mesh[:, : self._near]
-        current_a[:, floating] = 0.0
-        row_a, column_a = current_a[:, : net.rows], -current_a[:, net.rows :]
-        if given_rows.ndim < 2 and given_columns.ndim < 2:
-            return PortCurrents(row_a[0], column_a[0])
-        return PortCurrents(row_a, column_a)
 
     @meshes.one_thread
     def read_map_s(self, row_share: float | None, column_share: float | None) -> Floats:
@@ -208,6 +127,7 @@ class Ports:
         if not self._far:
             return mesh
         far_ohm = np.concatenate([net.far_driver_ohm, net.far_sense_ohm])
+        far_ohm = np.maximum(far_ohm, FLOOR_OHM)
         return meshes.behind(mesh, np.arange(self._near, len(mesh)), far_ohm)
 
     @cached_property
@@ -340,20 +260,3 @@ class Ports:
             near = self._near_current(self._alone(response[np.ix_(at, at)], columns))
             read_s[i] = np.einsum("jq,qj->j", near, ratio[at].reshape(ends, columns))
         return read_s
-
-
-def _inputs(name: str, given: Floats, lines: int) -> Floats:
-    if given.ndim > 2 or (given.ndim and given.shape[-1] != lines):
-        msg = f"{name} is {given.shape}: it takes ({lines},) or (inputs, {lines}), in V"
-        raise ConfigError(msg)
-    return np.broadcast_to(given, (len(given) if given.ndim == 2 else 1, lines))
-
-
-def _flags(floating: Flags | None, lines: int) -> Flags:
-    if floating is None:
-        return np.zeros(lines, dtype=bool)
-    given = np.asarray(floating)
-    if given.shape != (lines,) or given.dtype != np.bool_:
-        msg = f"floating lines are {given.dtype} of {given.shape}: give {lines} booleans"
-        raise ConfigError(msg)
-    return given

@@ -34,13 +34,6 @@ def merged(network: Network, conductance_s: Floats) -> Floats:
     return ends
 
 
-def has_far(network: Network) -> bool:
-    """Whether any line has a second source at its far end."""
-    return bool(
-        np.isfinite(network.far_driver_ohm).any() or np.isfinite(network.far_sense_ohm).any()
-    )
-
-
 class _Tree:
     """Blocks of cells over an array, and the order in which they are joined."""
 
@@ -49,7 +42,7 @@ class _Tree:
         self._conductance_s = conductance_s
         self.blocks_high = -(-network.rows // BLOCK_CELLS)
         self.blocks_wide = -(-network.columns // BLOCK_CELLS)
-        self._far = has_far(network)
+        self._far = not network.one_ended
 
     def block(self, top: int, bottom: int, left: int, right: int) -> Block:
         """Return the mesh of a range of blocks, joined along its longer side last."""

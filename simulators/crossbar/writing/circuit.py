@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from hil.simulators.crossbar.line_drive import Flags, Floats
 from hil.simulators.crossbar.linear import LinearSolver
 from hil.simulators.crossbar.network import Network
 from hil.simulators.crossbar.newton import NonlinearSolver, Operating
+from hil.simulators.crossbar.operating import gated
 
 _ROUGHLY = 1e-9
 """Of the largest current of a cell."""
@@ -140,11 +141,10 @@ class Circuit:
         potential is left out.
         """
         found = point.operating
-        slope_s = (
-            self._law.linearised_at(found.row_node_v, found.column_node_v)[1]
-            if isinstance(self._law, GatedLaw)
-            else self._law.linearised(found.cell_v)[1]
-        ).copy()
+        if gated(self._law):
+            slope_s = self._law.linearised_at(found.row_node_v, found.column_node_v)[1].copy()
+        else:
+            slope_s = cast("Law", self._law).linearised(found.cell_v)[1].copy()
         access_ohm = 0.0
         if self._law is not self.cells:
             whole_s = float(slope_s.flat[cell])

@@ -131,6 +131,8 @@ class Coupling:
             if end - first > 1:
                 self._point = None
             return False
+        if self._moved.any():
+            self._at = None  # what adds up over many segments must be seen
         for k, point in zip(range(first, end), ends, strict=True):
             self._now_s += float(self._lines.duration_s[k])
             if self._lines.measured[k]:

@@ -168,7 +168,7 @@ class Steps:
     def _lost(self) -> NotSupported:
         row, column = divmod(self._lead, self._columns)
         return NotSupported(
-            f"the cell in row {row}, column {column} changes so fast that the array cannot be "
+            f"cell R{row + 1}C{column + 1} changes so fast that the array cannot be "
             f"followed in steps of {_LEAST_STEP * self._lasting_s:.2g} s; give the array a larger "
             "tolerance, or its lines more resistance"
         )

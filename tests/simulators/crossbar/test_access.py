@@ -145,6 +145,20 @@ def test_every_start_leads_somewhere_right(
     assert found.cell_a == pytest.approx(law.linearised(found.memory_v)[0], rel=1e-9, abs=1e-18)
 
 
+def test_slopes_that_a_gate_makes_differ_are_followed() -> None:
+    """Resistors behind transistors in lines that float; with symmetric slopes alone it is lost."""
+    model = get_model("resistor", resistance_ohm=1430.6430984572612)
+    law = Cells(model, model.initial_state(8, np.random.default_rng(0)), 4, 2)
+    weak = Transistor(k_a_per_v2=1e-4, lambda_per_v=0.05, off_s=1e-10)
+    others = np.arange(4) > 0, np.arange(2) < 1
+    network = Network.of(4, 2, column_wire_ohm=20.0, driver_ohm=50.0).floating(*others)
+    row_v = np.array([2.35514810611537, 0.0, 0.0, 0.0])
+    found = NonlinearSolver(network).solve(with_access(law, weak, 0.71211892376714), row_v, 0.0)
+    assert found.residual_a <= 1e-10 * np.abs(found.cell_a).max()
+    assert found.row_a[0] == pytest.approx(found.column_a[1], rel=1e-9)
+    assert found.row_a[0] > 1e-6
+
+
 def test_what_is_no_access_device_is_refused() -> None:
     law = cells(2, 2)
     with pytest.raises(ConfigError, match="need gate_v"):

@@ -241,6 +241,24 @@ def test_what_is_no_array_is_refused(cells) -> None:
         Crossbar(cells)
 
 
+@pytest.mark.parametrize("wire_ohm", [0.0, 2.5])
+def test_an_ideal_second_source_is_one_to_few_inputs_and_to_many(wire_ohm: float) -> None:
+    """It shares the current with the first; where both are ideal, by halves."""
+    crossbar = Crossbar(
+        np.full((3, 3), 1e-4), row_wire_ohm=wire_ohm, column_wire_ohm=wire_ohm, far_sense_ohm=0.0,
+        sense_ohm=0.5,
+    )  # fmt: skip
+    voltage_v = np.array([0.1, 0.2, 0.3])
+    few_a = crossbar.currents_a(voltage_v)
+    assert crossbar.currents_a(np.tile(voltage_v, (CROSSOVER, 1)))[0] == pytest.approx(
+        few_a, rel=1e-6, abs=1e-12
+    )
+    both = Crossbar(np.full((3, 3), 1e-4), far_sense_ohm=0.0)
+    few_a = both.currents_a(voltage_v)
+    many_a = both.currents_a(np.tile(voltage_v, (CROSSOVER, 1)))[0]
+    assert many_a == pytest.approx(few_a, rel=1e-6)
+
+
 def test_a_model_is_no_array_of_cells() -> None:
     with pytest.raises(ConfigError, match="give Cells"):
         Crossbar(get_model("stanford"))  # type: ignore[arg-type]

@@ -306,6 +306,13 @@ def test_a_law_that_overflows_says_so() -> None:
         NonlinearSolver(Network.of(1, 1)).solve(law, np.array([400.0]), 0.0)
 
 
+def test_tangents_beyond_float64_are_an_operating_point_that_was_not_found() -> None:
+    law = sinh_cells(10 ** np.random.default_rng(5).uniform(-9, 0, (64, 64)))
+    network = Network.of(64, 64, row_wire_ohm=1e9, column_wire_ohm=1e9)
+    with pytest.raises(NotSupported, match=r"no operating point .* float64"):
+        NonlinearSolver(network).solve(law, 0.01, 0.0)
+
+
 def test_a_looser_tolerance_is_reached_sooner() -> None:
     law = sinh_cells(np.full((16, 16), 5e-5))
     solver = NonlinearSolver(Network.of(16, 16, **WIRED, driver_ohm=1e3))

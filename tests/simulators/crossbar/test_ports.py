@@ -1,6 +1,7 @@
 """The port mesh, against a nodal analysis that shares nothing with it, and against physics."""
 
 import math
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from hil.errors import ConfigError
 from hil.simulators.crossbar import ports_blocks, ports_mesh
@@ -97,19 +99,28 @@ def array(rows, columns, seed=0, **ends):
     return network, rng.uniform(1e-6, 1e-4, cells)
 
 
-def check(network, conductance_s, row_v, column_v, floating_rows=(), floating_columns=()):
-    """Compare with the circuit to 1e-11 of the largest current that could flow."""
-    net = network
-    got = Ports(net, conductance_s).drive(
-        row_v,
-        column_v,
-        np.isin(np.arange(net.rows), floating_rows),
-        np.isin(np.arange(net.columns), floating_columns),
-    )
-    want = nodal(net, conductance_s, row_v, column_v, floating_rows, floating_columns)
-    largest_a = np.abs(np.concatenate(want)).max()
-    np.testing.assert_allclose(got.row_a, want[0], rtol=0, atol=1e-11 * largest_a + 1e-15)
-    np.testing.assert_allclose(got.column_a, want[1], rtol=0, atol=1e-11 * largest_a + 1e-15)
+SHARES = [(0.0, 0.0), (0.5, 0.5), (1 / 3, 2 / 3), (None, 0.0), (None, 0.4), (0.0, None)]
+SHARES += [(0.3, None), (None, None)]
+
+
+def check(network, conductance_s, shares):
+    """Compare each entry of a transfer and a read map with the circuit."""
+    net, ports = network, Ports(network, conductance_s)
+    volts, grounded = np.eye(net.rows), np.zeros(net.columns)
+    for i in range(net.rows):
+        row_a, column_a = nodal(net, conductance_s, volts[i], grounded)
+        allowed_a = 1e-11 * np.abs([*row_a, *column_a]).max() + 1e-15
+        np.testing.assert_allclose(ports.transfer_s[:, i], column_a, rtol=0, atol=allowed_a)
+    read_s = ports.read_map_s(*shares)
+    for i, j in np.ndindex(net.rows, net.columns):
+        row_v = np.full(net.rows, shares[0] or 0.0)
+        column_v = np.full(net.columns, shares[1] or 0.0)
+        row_v[i], column_v[j] = 1.0, 0.0
+        rows = [k for k in range(net.rows) if k != i] if shares[0] is None else []
+        columns = [k for k in range(net.columns) if k != j] if shares[1] is None else []
+        row_a, column_a = nodal(net, conductance_s, row_v, column_v, rows, columns)
+        allowed_a = 1e-9 * np.abs([*row_a, *column_a]).max() + 1e-15
+        assert read_s[i, j] == pytest.approx(column_a[j], rel=1e-9, abs=allowed_a)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 5), (6, 1), (3, 7), (33, 3), (2, 40)])
@@ -125,15 +136,10 @@ def test_transfer_is_that_of_the_circuit(rows, columns):
 @pytest.mark.parametrize("shape", [(64, 64), (70, 33)])
 def test_several_blocks_agree_with_the_linear_solver(shape):
     network, g = array(*shape, driver_ohm=30.0, far_sense_ohm=5.0)
-    rng = np.random.default_rng(1)
-    row_v, column_v = rng.uniform(0.1, 0.5, shape[0]), rng.uniform(-0.1, 0.1, shape[1])
-    got, want = (
-        Ports(network, g).drive(row_v, column_v),
-        LinearSolver(network).solve(g, row_v, column_v),
-    )
-    scale_a = np.abs(want.column_a).max()
-    np.testing.assert_allclose(got.column_a, want.column_a, rtol=0, atol=2e-11 * scale_a)
-    np.testing.assert_allclose(got.row_a, want.row_a, rtol=0, atol=2e-11 * scale_a)
+    row_v = np.random.default_rng(1).uniform(0.1, 0.5, shape[0])
+    want_a = LinearSolver(network).column_a(g, row_v, 0.0)
+    got_a = row_v @ Ports(network, g).transfer_s.T
+    np.testing.assert_allclose(got_a, want_a, rtol=0, atol=2e-11 * np.abs(want_a).max())
 
 
 WIRES = st.sampled_from([0.0, 0.0, 1.0, 2.5, 100.0, math.inf])
@@ -162,23 +168,18 @@ def cases(draw, far=FAR):
         driver_ohm=line(ENDS, rows), sense_ohm=line(ENDS, columns),
         far_driver_ohm=line(far, rows), far_sense_ohm=line(far, columns),
     )  # fmt: skip
-    floating_rows = [i for i in range(rows) if draw(st.booleans())]
-    floating_columns = [j for j in range(columns) if draw(st.booleans())]
-    volts = st.sampled_from([-0.5, 0.0, 0.25, 1.0])
-    return (
-        network, table(CELLS), line(volts, rows), line(volts, columns),
-        floating_rows, floating_columns,
-    )  # fmt: skip
+    return network, table(CELLS)
 
 
 @pytest.mark.parametrize("block_cells", [32, 1])
 @settings(max_examples=80, deadline=None)
-@given(case=cases())
-def test_any_wires_ends_and_cells(block_cells, case):
+@given(case=cases(), shares=st.sampled_from(SHARES))
+def test_any_wires_ends_and_cells(block_cells, case, shares):
     """In one compiled block, and in many that are joined."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ports_blocks, "BLOCK_CELLS", block_cells)
-        check(*case)
+        network, g = case
+        check(network, g, shares)
 
 
 def exact_transfer_s(network, conductance_s):
@@ -228,7 +229,7 @@ def test_every_entry_keeps_its_digits_over_many_decades(monkeypatch, block_cells
 @settings(max_examples=40, deadline=None)
 @given(cases())
 def test_kirchhoff_reciprocity_and_passivity(case):
-    network, g, *_ = case
+    network, g = case
     admittance_s = Ports(network, g).admittance_s
     np.testing.assert_array_equal(admittance_s, admittance_s.T)
     scale_s = np.abs(admittance_s).max() + 1e-30
@@ -244,7 +245,7 @@ def test_kirchhoff_reciprocity_and_passivity(case):
 @given(cases(far=st.just(math.inf)))
 def test_transposed_arrays_have_the_same_ports(case):
     """A column's sense end is the turned array's driver end: its last cells are the first."""
-    net, g, *_ = case
+    net, g = case
     turned = Network.of(
         net.columns, net.rows,
         row_wire_ohm=net.column_wire_ohm[::-1, ::-1].T,
@@ -254,26 +255,13 @@ def test_transposed_arrays_have_the_same_ports(case):
     np.testing.assert_allclose(Ports(net, g).admittance_s, other, rtol=1e-12, atol=1e-25)
 
 
-SHARES = [(0.0, 0.0), (0.5, 0.5), (1 / 3, 2 / 3), (None, 0.0), (None, 0.4), (0.0, None)]
-SHARES += [(0.3, None), (None, None)]
-
-
 @pytest.mark.parametrize("shares", SHARES)
 @pytest.mark.parametrize("far", [False, True])
 def test_read_map_is_one_read_of_every_cell(shares, far):
     ends = {"far_driver_ohm": [math.inf, 3.0, 9.0], "far_sense_ohm": 4.0} if far else {}
     network, g = array(3, 4, driver_ohm=[5.0, 0.0, 100.0], sense_ohm=20.0, **ends)
     g[1, 2] = 0.0
-    read_s = Ports(network, g).read_map_s(*shares)
-    for i in range(3):
-        for j in range(4):
-            row_v = np.full(3, 0.0 if shares[0] is None else shares[0])
-            column_v = np.full(4, 0.0 if shares[1] is None else shares[1])
-            row_v[i], column_v[j] = 1.0, 0.0
-            rows = [k for k in range(3) if k != i] if shares[0] is None else []
-            columns = [k for k in range(4) if k != j] if shares[1] is None else []
-            _, column_a = nodal(network, g, row_v, column_v, rows, columns)
-            assert read_s[i, j] == pytest.approx(column_a[j], rel=1e-9, abs=1e-15)
+    check(network, g, shares)
 
 
 @pytest.mark.parametrize("shares", [(0.0, 0.0), (None, 0.0), (0.2, None), (None, None)])
@@ -292,23 +280,6 @@ def test_wires_of_0_ohm_give_the_ideal_product():
     """Even of cells that are nearly shorts."""
     g = np.random.default_rng(4).uniform(0.1, 1, (40, 35))
     np.testing.assert_allclose(Ports(Network.of(40, 35), g).transfer_s, g.T, rtol=1e-14)
-
-
-def test_inputs_are_taken_together():
-    network, g = array(5, 6, driver_ohm=40.0, sense_ohm=3.0)
-    ports, rng = Ports(network, g), np.random.default_rng(2)
-    row_v, floating = rng.uniform(-1, 1, (7, 5)), np.arange(5) == 2
-    together = ports.drive(row_v, 0.1, floating)
-    assert together.row_a.shape == (7, 5)
-    assert together.column_a.shape == (7, 6)
-    for one, row_a, column_a in zip(row_v, *together, strict=True):
-        alone = ports.drive(one, 0.1, floating)
-        np.testing.assert_allclose(alone.row_a, row_a, rtol=1e-12)
-        np.testing.assert_allclose(alone.column_a, column_a, rtol=1e-12)
-    np.testing.assert_allclose(together.row_a.sum(1), together.column_a.sum(1), atol=1e-18)
-    assert not together.row_a[:, 2].any()
-    grounded = ports.drive(row_v).column_a
-    np.testing.assert_allclose(grounded, row_v @ ports.transfer_s.T, rtol=1e-12)
 
 
 def test_two_point_resistance_of_equal_cells():
@@ -355,10 +326,6 @@ def test_islands_carry_nothing_and_have_no_resistance():
         read_s = ports.read_map_s(*shares)
         assert np.isfinite(read_s).all()
     np.testing.assert_array_equal(ports.read_map_s(None, None) > 0, linked)
-    floating = np.array([False, True, True])
-    currents = ports.drive([1.0, 5.0, 5.0], 0.0, floating, floating)
-    assert currents.column_a[0] == pytest.approx(1 / (1e5 + 4.0), rel=1e-12)
-    np.testing.assert_array_equal(currents.column_a[1:], 0.0)
 
 
 def test_nodes_that_lead_nowhere_are_left_out():
@@ -381,8 +348,24 @@ def test_wrong_shapes_are_refused():
     network, g = array(3, 4)
     with pytest.raises(ConfigError, match=r"conductance_s is \(4, 3\).*3 rows and 4 columns"):
         Ports(network, g.T)
-    ports = Ports(network, g)
-    with pytest.raises(ConfigError, match=r"row_v is \(4,\)"):
-        ports.drive(np.zeros(4))
-    with pytest.raises(ConfigError, match="give 4 booleans"):
-        ports.drive(np.zeros(3), floating_columns=np.zeros(3, dtype=bool))
+
+
+def test_one_call_at_a_time_has_the_one_thread():
+    """Two that overlap would put back what the other one had set."""
+    second_is_in = threading.Event()
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    @ports_mesh.one_thread
+    def first():
+        other.start()
+        assert not second_is_in.wait(0.1)
+        return threads()
+
+    other = threading.Thread(target=ports_mesh.one_thread(second_is_in.set))
+    with threadpool_limits(2, user_api="blas"):
+        assert first() == {1}
+        other.join()
+        assert second_is_in.is_set()
+        assert threads() == {2}

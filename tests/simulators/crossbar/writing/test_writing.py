@@ -11,11 +11,14 @@ from hil.errors import NotSupported
 from hil.simulators.crossbar.access import Transistor
 from hil.simulators.crossbar.array import Array
 from hil.simulators.crossbar.cells import Cells
+from hil.simulators.crossbar.line_drive import LineDrive
 from hil.simulators.crossbar.network import Network
 from hil.simulators.crossbar.newton import NonlinearSolver, Operating
+from hil.simulators.crossbar.writing import steps
 from hil.simulators.crossbar.writing.circuit import Circuit
-from hil.simulators.crossbar.writing.moves import seen_drive
+from hil.simulators.crossbar.writing.moves import Ruler, seen_drive
 from hil.simulators.crossbar.writing.steps import Steps
+from hil.simulators.models import get_model
 from hil.simulators.models.jart import Jart
 from hil.simulators.models.model import Device, State
 from hil.simulators.models.stanford import Stanford
@@ -62,6 +65,42 @@ def test_edges_are_followed() -> None:
     known = integrate(array, state, drive, "x", rate)
     array.play(state, drive)
     assert state["x"] == pytest.approx(known, abs=5e-6)
+
+
+def test_what_many_segments_add_up_to_is_seen() -> None:
+    """Each moves its cell by less than its lines notice; all of them by a thousandth."""
+    array, count = Array(LogisticCells(), Network.of(2, 2, driver_ohm=2e3)), 4000
+    state = fresh(LogisticCells(), "x", [0.3, 0.4, 0.5, 0.6])
+    row_v, column_v = np.tile([0.5, 0.0], (count, 1)), np.zeros((count, 2))
+    last, driven = np.arange(count) == count - 1, np.zeros(2, np.bool_)
+    held = LineDrive(
+        np.full(count, 0.8e-9), row_v, row_v, column_v, column_v, last, driven, driven
+    )
+    (told_a,) = array.play(state, held).column_a
+    assert state["x"][:2] == pytest.approx([0.3004243, 0.4004848], abs=1e-6)
+    at_end = array.settle(state, row_v[-1], 0.0)
+    assert told_a == pytest.approx(at_end.column_a, rel=2e-5)
+
+
+def test_a_cell_that_cannot_be_followed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "_LEAST_STEP", 0.5)
+    state = logistic()
+    before = state.copy()
+    drive = pulse(*scheme(2, SIZE, 0, 1, 2.0), high_s=400e-9)
+    with pytest.raises(NotSupported, match="cell R1C2 changes so fast"):
+        Array(LogisticCells(), WIRED, tolerance=1e-8).play(state, drive)
+    assert (state == before).all()
+
+
+def test_other_columns_are_measured_roughly() -> None:
+    """A temperature that is off by 2 % is as far as a memory that is off by the tolerance."""
+    model = get_model("stanford-asu")
+    before = model.initial_state(3, np.random.default_rng(1))
+    after = before.copy()
+    after["temperature_k"][1] *= 1.05
+    after["gap_m"][2] *= 1 + 3e-4
+    moves = Ruler(model, before, 1e-4).moves(before, after)
+    assert moves == pytest.approx([0.0, 0.05 / 1.05 / 0.02, 3.0 / (1 + 3e-4)])
 
 
 def test_who_ignores_the_wires_gets_it_wrong() -> None:
