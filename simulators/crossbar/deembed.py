@@ -6,7 +6,6 @@ cells that gives the whole map; `deembed` finds it. The result is computed, not 
 as good as the knowledge that went into it: `Estimate.amplification` tells what becomes of errors.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ from hil.simulators.crossbar.network import Network
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Operator = Callable[[Floats], Floats]
 
 TOLERANCE = 1e-10
 """Largest misfit of a reading, as a part of the largest reading."""

@@ -12,7 +12,6 @@ from hil.simulators.crossbar.network import Network
 from hil.simulators.crossbar.ports_blocks import merged
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 
@@ -28,7 +27,8 @@ class Ports:
     Parameters
     ----------
     network : Network
-        Wires and ends. A far end leads to a second source at the voltage of the line's near one.
+        Wires and ends. A far end leads to a second source at the voltage of the line's near one,
+        through `FLOOR_OHM` at least.
     conductance_s : (rows, columns) float64
         The cells, in S.
 
