@@ -1,0 +1,1 @@
+"""From points to a jump table: binning, splines, polynomials, kriging, and a search."""

@@ -1,0 +1,1 @@
+"""How far two jump tables, or a jump table and points, are apart."""
