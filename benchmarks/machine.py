@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 
-def machine() -> str:
-    """Name processor, cores, system and versions in one line."""
+def machine(*more: str) -> str:
+    """Name processor, cores, system and versions, of more packages too, in one line."""
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -19,7 +19,8 @@ def machine() -> str:
             if "model name" in line
         ]
         processor = names[0] if names else processor
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "matplotlib"))
+    names = ("numpy", "numba", "matplotlib", *more)
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
         f"{processor}, {os.cpu_count()} cores{load}; {platform.system()}, "

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -78,9 +78,39 @@ def format_quantity(value: float, unit: str, digits: int = 4) -> str:
         return f"{value:.{digits}g}"
     if value == 0:
         return f"0 {unit}"
-    exponent = min(max(math.floor(math.log10(abs(value)) / 3 + 1e-9), -5), 3)
+    exponent = _exponent(value)
     scaled = float(f"{value:.{digits}g}") / 10.0 ** (3 * exponent)
     if abs(float(f"{scaled:.{digits}g}")) >= 1000 and exponent < 3:
         exponent, scaled = exponent + 1, scaled / 1000
-    prefix = {-5: "f", -4: "p", -3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}[exponent]
-    return f"{scaled:.{digits}g} {prefix}{unit}"
+    return f"{scaled:.{digits}g} {_SHOWN[exponent]}{unit}"
+
+
+class Scale(NamedTuple):
+    """What values are multiplied with to be in a unit, and that unit with its prefix."""
+
+    factor: float
+    unit: str
+
+
+def scale_of(largest: float, unit: str) -> Scale:
+    """Choose one prefix for values that stand side by side: in it the largest is 1 to 999.
+
+    Parameters
+    ----------
+    largest : float
+        The largest of them, by size; one that is 0 or not finite gets no prefix.
+    unit : str
+        Their unit, such as "S".
+    """
+    if largest == 0 or not math.isfinite(largest):
+        return Scale(1.0, unit)
+    exponent = _exponent(largest)
+    return Scale(10.0 ** (-3 * exponent), f"{_SHOWN[exponent]}{unit}")
+
+
+_SHOWN = {-5: "f", -4: "p", -3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
+
+
+def _exponent(value: float) -> int:
+    """Find the power of 1,000 whose prefix a value has."""
+    return min(max(math.floor(math.log10(abs(value)) / 3 + 1e-9), -5), 3)

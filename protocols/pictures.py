@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hil.units import Scale, format_quantity, scale_of
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -14,3 +16,18 @@ def save(figure: "Figure", caption: str, path: Path) -> list[Path]:
     for file in written:
         figure.savefig(file, dpi=130)
     return written
+
+
+def typeset(value: float, unit: str) -> str:
+    """Write a quantity with the signs that a picture has."""
+    return _with_signs(format_quantity(value, unit, 3))
+
+
+def axis_scale(largest: float, unit: str) -> Scale:
+    """Choose the prefix of an axis (`hil.units.scale_of`), with the signs that a picture has."""
+    factor, shown = scale_of(largest, unit)
+    return Scale(factor, _with_signs(shown))
+
+
+def _with_signs(text: str) -> str:
+    return text.replace("u", "µ").replace("ohm", "Ω")

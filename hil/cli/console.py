@@ -50,8 +50,8 @@ class Console:
             click.echo(msgspec.json.encode(figures).decode())
 
     @contextmanager
-    def progress(self) -> Iterator["ProgressLine"]:
-        """Show a line of progress that is written over, on a terminal only."""
+    def progress(self, of: str = "points") -> Iterator["ProgressLine"]:
+        """Show a line of progress *of* something that is written over, on a terminal only."""
         stream = sys.stderr if self.json else sys.stdout
         why = (
             "compiling, once on this machine for each kind of device, up to half a minute; or in "
@@ -59,7 +59,7 @@ class Console:
         )
         silent = threading.Timer(SILENCE_S, self.line, [why])
         silent.daemon = True
-        line = ProgressLine(stream.isatty(), silent.cancel)
+        line = ProgressLine(stream.isatty(), silent.cancel, of)
         if stream.isatty():
             silent.start()
         try:
@@ -72,8 +72,9 @@ class Console:
 class ProgressLine:
     """Done, rate, an honest time left, and what the last records show."""
 
-    def __init__(self, shown: bool, begun: Callable[[], None]) -> None:
+    def __init__(self, shown: bool, begun: Callable[[], None], of: str) -> None:
         self._shown = shown
+        self._of = of
         self.begin = begun
         self._bar: Any = None
         self._task: Any = None
@@ -98,11 +99,14 @@ class ProgressLine:
             self._task,
             completed=progress.done,
             count=f"{progress.done:,} of {progress.total:,}",
-            rate=f"{rate:,.0f} points/s" if rate else "",
+            rate=self._written(rate) if rate else "",
             left=left,
             glance=progress.glance,
         )
         self._bar.refresh()
+
+    def _written(self, rate: float) -> str:
+        return f"{rate:,.0f} {self._of}/s" if rate >= 1 else f"{60 * rate:,.1f} {self._of}/min"
 
     def finish(self) -> None:
         """Leave the line as it is."""

@@ -22,6 +22,8 @@ COMMANDS = {
     "note": ("hil.cli.runs:note", "Add a remark to a run."),
     "plot": ("hil.cli.runs:plot", "Draw a run's picture again."),
     "export": ("hil.cli.runs:export", "Write a run's records to a file."),
+    "fit": ("hil.cli.fit:fit", "Fit a model to a run: a model file, which is a bench."),
+    "twin": ("hil.cli.twin:twin", "Tell how far a model is from what was measured."),
     "list": ("hil.cli.lists:list_", "List protocols, benches or models."),
     "read": ("hil.cli.probe:read", "Read cells once."),
     "pulse": ("hil.cli.probe:pulse", "Send one pulse and read before and after."),

@@ -247,7 +247,7 @@ def _show_task(
 def _progress(console: Console) -> "Iterator[Callable[[int, int], None]]":
     """Show how much is left of what takes long."""
     began_s = time.monotonic()
-    with console.progress() as line:
+    with console.progress("rows") as line:
 
         def report(done: int, total: int) -> None:
             line.begin()

@@ -22,8 +22,7 @@ from hil.protocols.basics.switching import (
     switching_of,
     undisturbed,
 )
-from hil.protocols.pictures import save
-from hil.units import format_quantity
+from hil.protocols.pictures import save, typeset
 
 if TYPE_CHECKING:
     from hil.protocols.basics.forming import Forming
@@ -157,7 +156,7 @@ def _compliances(axis: Axes, protocol: "IVSweep") -> None:
         )
         side = 1 if peak_v > 0 else -1
         axis.annotate(
-            f"{half.upper()} compliance {_typeset(limit_a, 'A')}", (0, limit_a),
+            f"{half.upper()} compliance {typeset(limit_a, 'A')}", (0, limit_a),
             xytext=(5 * side, 4), textcoords="offset points", fontsize=7.5, color=_LINE,
             ha="left" if side > 0 else "right",
         )  # fmt: skip
@@ -180,7 +179,7 @@ def _distributions(sides: list[Axes], found: dict[str, Switching], read_v: float
     ohms.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
     ohms.xaxis.set_major_formatter(EngFormatter("Ω", sep=" "))
     ohms.xaxis.set_minor_formatter(NullFormatter())
-    ohms.set_xlabel(f"resistance at {_typeset(read_v, 'V')}", fontsize=9)
+    ohms.set_xlabel(f"resistance at {typeset(read_v, 'V')}", fontsize=9)
     for axis in sides:
         axis.set_ylabel("share of cycles (%)", fontsize=9)
         axis.set_ylim(0, 100)
@@ -244,7 +243,7 @@ def _sweeps(
         axis.legend(fontsize=8, frameon=False, loc="center left")
     _log_scale(axis, "A", "current |I|")
     if (limit_a := protocol.current_limit_a) is not None:
-        _dashed(axis, limit_a, f"limit {_typeset(limit_a, 'A')}: ends the sweep")
+        _dashed(axis, limit_a, f"limit {typeset(limit_a, 'A')}: ends the sweep")
 
 
 def _pulses(
@@ -270,7 +269,7 @@ def _states(axis: Axes, protocol: "Forming", cells: list[Formed], alpha: float) 
             [0, 1], [one.before_ohm, one.after_ohm], "o-", linewidth=0.9, markersize=5,
             alpha=alpha, color=_SET if one.formed else _RESET,
         )  # fmt: skip
-    _log_scale(axis, "Ω", f"resistance at {_typeset(protocol.read_v, 'V')}")
+    _log_scale(axis, "Ω", f"resistance at {typeset(protocol.read_v, 'V')}")
     _dashed(axis, protocol.formed_below_ohm, "formed")
     axis.set_xticks([0, 1], ["before", "after"], fontsize=9)
     axis.set_xlim(-0.35, 1.35)
@@ -283,8 +282,3 @@ def _dashed(axis: Axes, level: float, text: str) -> None:
         text, (0, level), xycoords=axis.get_yaxis_transform(), xytext=(5, -4),
         textcoords="offset points", va="top", fontsize=7.5, color=_LINE,
     )  # fmt: skip
-
-
-def _typeset(value: float, unit: str) -> str:
-    """Write a quantity with the signs that a picture has."""
-    return format_quantity(value, unit, 3).replace("u", "µ").replace("ohm", "Ω")

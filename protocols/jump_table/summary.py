@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.protocol import Summary, Table
-from hil.units import format_quantity
+from hil.units import Scale, format_quantity, scale_of
 
 if TYPE_CHECKING:
     from hil.protocols.jump_table.collect import JumpTableCollection
@@ -60,11 +60,16 @@ def summarise(protocol: "JumpTableCollection", table: Table) -> Summary:
     low_s, high_s = protocol.window_low_s, protocol.window_high_s
     width_s = high_s - low_s
     places_s = [low_s + share * width_s for share in AT]
+    amplitudes = steps_of(table)
+    found = [
+        [moments(steps, s - NEAR * width_s, s + NEAR * width_s) for s in places_s]
+        for steps in amplitudes
+    ]
+    scale = _scale_of(found)
     figures: list[dict[str, Any]] = []
     heading = "".join(f"{'at ' + format_quantity(at_s, 'S', 3):>20}" for at_s in places_s)
     lines = [f"{'mean dG (sigma)':>20}{heading}", f"{'pulse':>9} {'points':>10}"]
-    for steps in steps_of(table):
-        near = [moments(steps, s - NEAR * width_s, s + NEAR * width_s) for s in places_s]
+    for steps, near in zip(amplitudes, found, strict=True):
         figures.append(
             {
                 "voltage_v": steps.voltage_v,
@@ -75,13 +80,20 @@ def summarise(protocol: "JumpTableCollection", table: Table) -> Summary:
                 ],
             }
         )
-        cells = "".join(f"{_written(one):>20}" for one in near)
+        cells = "".join(f"{_written(one, scale):>20}" for one in near)
         lines.append(f"{steps.voltage_v:>+7.2f} V {steps.step_s.size:>10,}{cells}")
     placing = int((table["kind"] == "place").sum())
     return Summary({"amplitudes": figures, "closed_loop_pulses": placing}, lines)
 
 
-def _written(one: Moments) -> str:
+def _scale_of(found: list[list[Moments]]) -> Scale:
+    """Choose the prefix that the largest mean or sigma has."""
+    sizes_s = np.abs([(one.mean_s, one.sigma_s) for near in found for one in near])
+    return scale_of(float(np.max(sizes_s, where=np.isfinite(sizes_s), initial=0.0)), "S")
+
+
+def _written(one: Moments, scale: Scale) -> str:
     if np.isnan(one.mean_s):
         return "-"
-    return f"{one.mean_s * 1e6:+.2f} ({one.sigma_s * 1e6:.2f}) uS"
+    mean, sigma = one.mean_s * scale.factor, one.sigma_s * scale.factor
+    return f"{mean:+.2f} ({sigma:.2f}) {scale.unit}"

@@ -102,15 +102,25 @@ def resolve(
 
     *where* the name stands is for the error about one that there is not.
     """
-    if name in MODELS:
+    file = find_model_file(name, folder, where)
+    if file is None:
         return name, inlined(parameters, folder)
+    return file.model, _merged(file.parameters, inlined(parameters, folder))
+
+
+def find_model_file(name: str, folder: Path, where: str = "device.model") -> ModelFile | None:
+    """Read a model file by its shipped name or path, its tables written out; None for a class.
+
+    *where* the name stands is for the error about one that there is not.
+    """
+    if name in MODELS:
+        return None
     shipped = shipped_model_files()
     path = shipped.get(name, folder / name)
     if name not in shipped and path.suffix != ".toml":
         raise ConfigError(unknown(name, [*MODELS.names(), *shipped], where, "model"))
     file = decode(read_toml(path), ModelFile, str(path))
-    below = inlined(file.parameters, path.parent)
-    return file.model, _merged(below, inlined(parameters, folder))
+    return msgspec.structs.replace(file, parameters=inlined(file.parameters, path.parent))
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,12 @@ The model of Yousuf et al., "Device Modeling Bias in ReRAM-Based Neural Network 
 IEEE JETCAS 13(1) 382-394 (2023), section II.A: for each pulse amplitude there is a distribution of
 the step dG at each G, and G is clipped to its bounds (eq. 3). A table gives that distribution
 
-- as N(mu(G), sigma(G)) with polynomials mu and sigma, or
+- as N(mu(G), sigma(G)) with polynomials mu and sigma,
+- as it is fitted: mu and sigma at some conductances, linear between them, and where a step is not
+  normal also its shape, quantiles of (dG - mu) / sigma at equally spaced probabilities from 0 to
+  1, linear between them and between conductances. Beyond the first and the last conductance all
+  stay as they are there. What a fit gives, `hil.protocols.jump_table.profile.Profile`, means the
+  same; or
 - as it is published: cumulated probabilities on a grid of G and dG (see `published_tables`). A
   step is drawn by inverting them. Along dG they are linear between their points (which adds about
   a sixth of the squared distance of two points to the variance); what they leave at the ends of
@@ -20,7 +25,7 @@ than the tabled one. Read noise is already in sigma, which came from measured st
 """
 
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -29,14 +34,14 @@ from numpy.typing import NDArray
 
 from hil.errors import ConfigError
 from hil.simulators.models.drive import Floats
-from hil.simulators.models.jump_table_kernel import Grids
+from hil.simulators.models.jump_table_kernel import CURVES, GRID, Lists
 from hil.simulators.models.model import State
-from hil.simulators.models.pulsed import NO_GRIDS, Profiles, Pulsed
+from hil.simulators.models.pulsed import Profiles, Pulsed
 from hil.units import quantity
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The step for one amplitude: mean and sigma as polynomials in G, or probabilities."""
+    """The step for one amplitude: mean and sigma over G as polynomials or lists, or a CDF."""
 
     voltage_v: Annotated[float, quantity("V", "amplitude at the cell")]
     mean: Annotated[
@@ -46,7 +51,21 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sigma: Annotated[
         tuple[float, ...], Meta(description="sigma of the step (S), coefficients likewise")
     ] = ()
-    conductance_s: Annotated[tuple[float, ...], quantity("S", "rows of cdf: G, rising")] = ()
+    conductance_s: Annotated[
+        tuple[float, ...], quantity("S", "G of mean_s and sigma_s, or of the rows of cdf; rising")
+    ] = ()
+    mean_s: Annotated[tuple[float, ...], quantity("S", "mean step at conductance_s")] = ()
+    sigma_s: Annotated[tuple[float, ...], quantity("S", "sigma of the step at conductance_s")] = ()
+    shape: Annotated[
+        tuple[tuple[float, ...], ...],
+        Meta(
+            description="quantiles of (dG - mean_s) / sigma_s at equally spaced probabilities "
+            "from 0 to 1, a row for each G; normal if left out"
+        ),
+    ] = ()
+    shape_conductance_s: Annotated[
+        tuple[float, ...], quantity("S", "rows of shape: G, rising; conductance_s if left out")
+    ] = ()
     step_s: Annotated[tuple[float, ...], quantity("S", "columns of cdf: dG, rising")] = ()
     cdf: Annotated[
         tuple[tuple[float, ...], ...],
@@ -54,32 +73,59 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = ()
 
     def __post_init__(self) -> None:
-        polynomial = bool(self.mean) + bool(self.sigma)
-        grid = bool(self.conductance_s) + bool(self.step_s) + bool(self.cdf)
-        if (polynomial, grid) not in ((2, 0), (0, 3)):
+        given = {name for name in self.__struct_fields__[1:] if getattr(self, name)}
+        if given not in _FORMS:
             raise ConfigError(
-                f"{self._named} must have either mean and sigma, or conductance_s, step_s and cdf"
+                f"{self._named} must have either mean and sigma, or conductance_s, step_s and "
+                "cdf, or conductance_s, mean_s and sigma_s, with a shape or without"
             )
         if not np.isfinite([self.voltage_v, *self.mean, *self.sigma]).all():
             raise ConfigError(f"{self._named} holds a NaN or infinite number")
-        if grid:
+        if self.cdf:
             self._check_grid()
+        if self.mean_s:
+            self._check_curves()
+        if self.shape:
+            self._check_shape()
+
+    @property
+    def shape_rows_s(self) -> tuple[float, ...]:
+        """Conductances of the rows of shape (S); empty where there is none."""
+        return (self.shape_conductance_s or self.conductance_s) if self.shape else ()
+
+    def laid_out(self) -> tuple[int, int, int, int, tuple[Any, ...]]:
+        """Give the form, three lengths and the lists of numbers, as `Lists` has them."""
+        rows = len(self.conductance_s)
+        if self.cdf:
+            lists = (self.conductance_s, self.step_s, self.cdf)
+            return GRID, rows, 0, len(self.step_s), lists
+        axis_s = self.shape_rows_s
+        columns = len(self.shape[0]) if self.shape else 0
+        curves = (self.conductance_s, self.mean_s, self.sigma_s, axis_s, self.shape)
+        return CURVES if self.mean_s else 0, rows, len(axis_s), columns, curves
 
     @property
     def _named(self) -> str:
         return f"the table for {self.voltage_v} V"
 
-    def _check_grid(self) -> None:
-        for name in ("conductance_s", "step_s"):
-            axis = np.array(getattr(self, name))
-            if len(axis) < 2 or not np.isfinite(axis).all() or not (np.diff(axis) > 0).all():
-                raise ConfigError(f"{self._named}: {name} must be two or more rising numbers")
-        shape = (len(self.conductance_s), len(self.step_s))
-        if len(self.cdf) != shape[0] or {len(row) for row in self.cdf} != {shape[1]}:
+    def _check_axis(self, name: str) -> None:
+        axis = np.array(getattr(self, name))
+        if len(axis) < 2 or not np.isfinite(axis).all() or not (np.diff(axis) > 0).all():
+            raise ConfigError(f"{self._named}: {name} must be two or more rising numbers")
+
+    def _check_rows(self, name: str, rows: int, columns: int, like: str) -> None:
+        table = getattr(self, name)
+        if len(table) != rows or {len(row) for row in table} != {columns}:
             raise ConfigError(
-                f"{self._named}: cdf must have {shape[0]} rows of {shape[1]} numbers, as many as "
-                "conductance_s and step_s"
+                f"{self._named}: {name} must have {rows} rows of {columns} numbers, as many as "
+                f"{like}"
             )
+
+    def _check_grid(self) -> None:
+        self._check_axis("conductance_s")
+        self._check_axis("step_s")
+        rows, columns = len(self.conductance_s), len(self.step_s)
+        self._check_rows("cdf", rows, columns, "conductance_s and step_s")
         cdf = np.array(self.cdf)
         wrong = ~((cdf >= 0) & (cdf <= 1)).all(axis=1) | ~(np.diff(cdf) >= 0).all(axis=1)
         if wrong.any():
@@ -87,6 +133,45 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 f"{self._named}: row {int(wrong.argmax()) + 1} of cdf holds no probabilities; "
                 "they must rise within 0 to 1"
             )
+
+    def _check_curves(self) -> None:
+        self._check_axis("conductance_s")
+        if not len(self.conductance_s) == len(self.mean_s) == len(self.sigma_s):
+            raise ConfigError(
+                f"{self._named}: conductance_s, mean_s and sigma_s have {len(self.conductance_s)},"
+                f" {len(self.mean_s)} and {len(self.sigma_s)} numbers; they must have as many"
+            )
+        if not np.isfinite([self.mean_s, self.sigma_s]).all():
+            raise ConfigError(f"{self._named}: mean_s or sigma_s holds a NaN or infinite number")
+        if min(self.sigma_s) < 0:
+            raise ConfigError(
+                f"{self._named}: sigma_s goes down to {min(self.sigma_s):g} S; it must not be "
+                "negative"
+            )
+
+    def _check_shape(self) -> None:
+        name = "shape_conductance_s" if self.shape_conductance_s else "conductance_s"
+        self._check_axis(name)
+        columns = max(len(self.shape[0]), 2)
+        self._check_rows("shape", len(self.shape_rows_s), columns, f"{name} and its first row")
+        shape = np.array(self.shape)
+        wrong = ~np.isfinite(shape).all(axis=1) | ~(np.diff(shape) >= 0).all(axis=1)
+        if wrong.any():
+            raise ConfigError(
+                f"{self._named}: row {int(wrong.argmax()) + 1} of shape holds no quantiles; they "
+                "must be finite and rise"
+            )
+
+
+_CURVES = {"conductance_s", "mean_s", "sigma_s"}
+_FORMS = (
+    {"mean", "sigma"},
+    {"conductance_s", "step_s", "cdf"},
+    _CURVES,
+    _CURVES | {"shape"},
+    _CURVES | {"shape", "shape_conductance_s"},
+)
+"""What a table may have beside its voltage."""
 
 
 class JumpTable(Pulsed, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -146,22 +231,19 @@ class JumpTable(Pulsed, frozen=True, kw_only=True, forbid_unknown_fields=True, d
         sigma = _padded([table.sigma for table in self.tables])[None]
         return Profiles(mean, sigma, self.sigma_floor_s, self.low_s, self.high_s)
 
-    def _grids(self) -> Grids:
-        return self._tabulated
+    def _lists(self) -> Lists:
+        return self._listed
 
     @cached_property
-    def _tabulated(self) -> Grids:
-        if not any(table.cdf for table in self.tables):
-            return NO_GRIDS
-        rows = np.array([len(table.conductance_s) for table in self.tables])
-        columns = np.array([len(table.step_s) for table in self.tables])
-        cdf = np.zeros((len(rows), rows.max(), columns.max()))
-        for k, table in enumerate(self.tables):
-            cdf[k, : rows[k], : columns[k]] = np.reshape(table.cdf, (rows[k], columns[k]))
-        return Grids(
-            rows, columns, _padded([table.conductance_s for table in self.tables]),
-            _padded([table.step_s for table in self.tables]), cdf,
-        )  # fmt: skip
+    def _listed(self) -> Lists:
+        layout = np.zeros((len(self.tables), 5), np.int64)
+        numbers = [np.zeros(0)]
+        for row, table in zip(layout, self.tables, strict=True):
+            first = sum(map(len, numbers))
+            form, *lengths, lists = table.laid_out()
+            row[:] = form, first, *lengths
+            numbers += [np.array(one, float).ravel() for one in lists]
+        return Lists(layout, np.concatenate(numbers))
 
 
 def _padded(rows: list[tuple[float, ...]]) -> Floats:

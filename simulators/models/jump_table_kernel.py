@@ -12,19 +12,25 @@ AMPLITUDE, WIDTH, EDGE = 1, 2, 3
 """What of a waveform the tables do not know."""
 
 
-class Grids(NamedTuple):
-    """Steps given by cumulated probabilities over G (rows) and over the step (columns).
+GRID, CURVES = 1, 2
+"""Forms of a table in lists."""
 
-    ``rows`` and ``columns`` (tables,) tell how much of the padded arrays ``conductance`` (tables,
-    rows), ``step`` (tables, columns), in S, and ``cdf`` (tables, rows, columns) a table has; with
-    no rows, or beyond the last of them, a table is a polynomial.
+
+class Lists(NamedTuple):
+    """Tables that are lists of numbers, in two arrays: many would make each call slow.
+
+    ``layout`` (tables, 5) int64 has for each table its form, where in ``numbers`` (n,) float64 it
+    begins, and three lengths; a table of another form, or beyond the last, is a polynomial. There
+
+    - a `GRID` of rows, 0 and columns has its conductances (rows), steps (columns), in S, and
+      cumulated probabilities (rows, columns);
+    - `CURVES` of rows, shape rows and shape columns have conductances, means and sigmas (rows
+      each), in S, and if there are shape rows, their conductances and standardised quantiles at
+      equally spaced probabilities (shape rows, shape columns).
     """
 
-    rows: Any
-    columns: Any
-    conductance: Any
-    step: Any
-    cdf: Any
+    layout: Any
+    numbers: Any
 
 
 @helper
@@ -83,12 +89,12 @@ def _polynomial(coefficients, x):
 
 
 @helper
-def _first_above(values, count, x):
-    """Find the first of sorted values that is above x; count if there is none."""
+def _first_above(numbers, first, count, x):
+    """Find the first of sorted numbers that is above x, counted from *first*; count if none is."""
     low, high = 0, count
     while low < high:
         middle = (low + high) // 2
-        if values[middle] > x:
+        if numbers[first + middle] > x:
             high = middle
         else:
             low = middle + 1
@@ -96,35 +102,79 @@ def _first_above(values, count, x):
 
 
 @helper
-def _quantile(cdf, step, columns, share):
+def _quantile(numbers, cdf, step, columns, share):
     """Invert one row, linear between its points; what is beyond its ends is at its ends."""
-    j = _first_above(cdf, columns, share)
+    j = _first_above(numbers, cdf, columns, share)
     if j == 0:
-        return step[0]
+        return numbers[step]
     if j == columns:
-        return step[columns - 1]
-    part = (share - cdf[j - 1]) / (cdf[j] - cdf[j - 1])
-    return step[j - 1] + part * (step[j] - step[j - 1])
+        return numbers[step + columns - 1]
+    below = numbers[cdf + j - 1]
+    part = (share - below) / (numbers[cdf + j] - below)
+    left = numbers[step + j - 1]
+    return left + part * (numbers[step + j] - left)
 
 
 @helper
-def _tabled(grids, table, g, share):
+def _gridded(layout, numbers, table, g, share):
     """Interpolate the quantile of a step linearly between the rows at both sides of G."""
-    rows, columns = grids.rows[table], grids.columns[table]
-    conductance, step, cdf = grids.conductance[table], grids.step[table], grids.cdf[table]
-    i = _first_above(conductance, rows, g)
+    first, rows, columns = layout[table, 1], layout[table, 2], layout[table, 4]
+    step = first + rows
+    cdf = step + columns
+    i = _first_above(numbers, first, rows, g)
     if i == 0 or i == rows:
-        return _quantile(cdf[max(i - 1, 0)], step, columns, share)
-    part = (g - conductance[i - 1]) / (conductance[i] - conductance[i - 1])
-    below = _quantile(cdf[i - 1], step, columns, share)
-    return below + part * (_quantile(cdf[i], step, columns, share) - below)
+        return _quantile(numbers, cdf + max(i - 1, 0) * columns, step, columns, share)
+    left = numbers[first + i - 1]
+    part = (g - left) / (numbers[first + i] - left)
+    below = _quantile(numbers, cdf + (i - 1) * columns, step, columns, share)
+    return below + part * (_quantile(numbers, cdf + i * columns, step, columns, share) - below)
 
 
 @helper
-def _jump(g, key, stream, drawn, table, grids, mean, sigma, sigma_floor_s, low_s, high_s):
+def _between(numbers, first, count, x):
+    """Find x on a rising axis: the number of the entry below, and its part of the way on."""
+    i = min(max(_first_above(numbers, first, count, x), 1), count - 1) - 1
+    left = numbers[first + i]
+    part = (x - left) / (numbers[first + i + 1] - left)
+    return i, min(max(part, 0.0), 1.0)
+
+
+@helper
+def _at(numbers, index, part):
+    """Interpolate between one number and the next."""
+    return numbers[index] + part * (numbers[index + 1] - numbers[index])
+
+
+@helper
+def _curved(layout, numbers, table, g, key, stream, drawn):
+    """Draw a step about a listed mean, normal or of the table's own shape."""
+    first, rows = layout[table, 1], layout[table, 2]
+    i, part = _between(numbers, first, rows, g)
+    mean = _at(numbers, first + rows + i, part)
+    sigma = _at(numbers, first + 2 * rows + i, part)
+    shape_rows, columns = layout[table, 3], layout[table, 4]
+    if shape_rows == 0:
+        return mean + sigma * normal(key, stream, drawn)
+    share = uniform(key, stream, drawn) * (columns - 1)
+    j = min(int(share), columns - 2)
+    axis = first + 3 * rows
+    i, part = _between(numbers, axis, shape_rows, g)
+    row = axis + shape_rows + i * columns + j
+    below = _at(numbers, row, share - j)
+    above = _at(numbers, row + columns, share - j)
+    return mean + sigma * (below + part * (above - below))
+
+
+@helper
+def _jump(
+    g, key, stream, drawn, table, layout, numbers, mean, sigma, sigma_floor_s, low_s, high_s
+):  # fmt: skip
     """Step a conductance once."""
-    if table < grids.rows.shape[0] and grids.rows[table] > 0:
-        step = _tabled(grids, table, g, uniform(key, stream, drawn))
+    form = layout[table, 0] if table < layout.shape[0] else 0
+    if form == GRID:
+        step = _gridded(layout, numbers, table, g, uniform(key, stream, drawn))
+    elif form == CURVES:
+        step = _curved(layout, numbers, table, g, key, stream, drawn)
     else:
         spread = max(sigma_floor_s, _polynomial(sigma[table], g))
         step = _polynomial(mean[table], g) + spread * normal(key, stream, drawn)
@@ -146,7 +196,8 @@ def play(
     conductances_s, plateaus_v, plateaus_s, keys, drawn, cells, duration_s, start_v, stop_v,
     measured, units, source_ohm, limit_a,
     amplitudes_v, width_s, quiet_v, amplitude_tolerance, width_tolerance, longest_edge_s,
-    stream, grids, mean, sigma, sigma_floor_s, low_s, high_s, voltage_v, current_a, limited,
+    stream, layout, numbers, mean, sigma, sigma_floor_s, low_s, high_s,
+    voltage_v, current_a, limited,
 ):  # fmt: skip
     """Play a waveform: a plateau beyond quiet_v that ends is a pulse, and a pulse is a step."""
     one = start_v.shape[1] == 1
@@ -176,8 +227,8 @@ def play(
                         if table < 0:
                             return code, wrong_v, wrong_s
                         conductances_s[cell] = _jump(
-                            conductances_s[cell], keys[cell], stream, drawn[cell], table, grids,
-                            mean[own], sigma[own], sigma_floor_s, low_s, high_s,
+                            conductances_s[cell], keys[cell], stream, drawn[cell], table, layout,
+                            numbers, mean[own], sigma[own], sigma_floor_s, low_s, high_s,
                         )  # fmt: skip
                         drawn[cell] += 1
                     elif abs(a) > quiet_v and not abs(b) > abs(a):

@@ -13,7 +13,7 @@ from hil.simulators.models.jump_table_kernel import (
     AMPLITUDE,
     EDGE,
     WIDTH,
-    Grids,
+    Lists,
     find_unknown,
     play,
 )
@@ -77,9 +77,9 @@ class Pulsed(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def _profiles(self, state: State, cells: NDArray[np.int64]) -> Profiles:
         """Give what the pulses do to these cells."""
 
-    def _grids(self) -> Grids:
-        """Give the tabulated steps; here there are none."""
-        return NO_GRIDS
+    def _lists(self) -> Lists:
+        """Give the tables that are no polynomials; here there are none."""
+        return NO_LISTS
 
     def current_a(self, state: State, voltage_v: ArrayLike) -> Floats:
         """Ohm's law."""
@@ -123,7 +123,8 @@ class Pulsed(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
             state["conductance_s"], state["plateau_v"], state["plateau_s"], state["key"],
             state["draws"], cells, drive.duration_s, drive.start_v, drive.stop_v, drive.measured,
             drive.units, float(drive.source_ohm), float(drive.limit_a),
-            *self._matching, self.stream, self._grids(), *self._profiles(state, cells), *terminal,
+            *self._matching, self.stream, *self._lists(), *self._profiles(state, cells),
+            *terminal,
         )  # fmt: skip
         if code:
             raise self._unknown(code, voltage_v, time_s)
@@ -153,7 +154,4 @@ class Pulsed(Model, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
 
-NO_GRIDS = Grids(
-    np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 0)), np.zeros((0, 0)),
-    np.zeros((0, 0, 0)),
-)  # fmt: skip
+NO_LISTS = Lists(np.zeros((0, 5), np.int64), np.zeros(0))

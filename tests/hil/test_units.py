@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.errors import ConfigError
-from hil.units import format_quantity, parse_quantity
+from hil.units import Scale, format_quantity, parse_quantity, scale_of
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,25 @@ def test_a_value_is_written_with_the_prefix_one_would_choose(
 def test_what_is_written_can_be_read_again(value: float, unit: str) -> None:
     written = format_quantity(value, unit, digits=12)
     assert parse_quantity(written, unit) == pytest.approx(value, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("largest", "scale"),
+    [
+        (36e-9, (1e9, "nS")),
+        (-29e-6, (1e6, "uS")),
+        (1e-6, (1e6, "uS")),
+        (0.9999e-6, (1e9, "nS")),
+        (2.0, (1.0, "S")),
+        (3e-17, (1e15, "fS")),
+        (0.0, (1.0, "S")),
+        (float("nan"), (1.0, "S")),
+    ],
+)
+def test_values_side_by_side_have_the_prefix_of_the_largest(
+    largest: float, scale: tuple[float, str]
+) -> None:
+    found = scale_of(largest, "S")
+    assert isinstance(found, Scale)
+    assert found.unit == scale[1]
+    assert found.factor == pytest.approx(scale[0])

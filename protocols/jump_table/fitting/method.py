@@ -2,7 +2,7 @@
 
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -43,6 +43,9 @@ class Method(
     forbid_unknown_fields=True,
 ):
     """A way to fit a jump table to points; the struct's fields are its settings."""
+
+    quick: ClassVar[bool] = True
+    """Whether it may be fitted again and again, to resampled points."""
 
     @abstractmethod
     def fit(self, points: Points, rng: np.random.Generator) -> Fit:

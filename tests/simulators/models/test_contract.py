@@ -59,6 +59,24 @@ class TestJumpTable(DeviceContract):
         return get_model("tiox")
 
 
+@pytest.mark.parametrize("shape", [None, [[-1.2, -0.2, 1.4], [-1.0, -0.1, 1.1]]])
+class TestListedJumpTable(DeviceContract):
+    set_pulse = Pulse(1.0, 500e-9)
+    reset_pulse = Pulse(-1.0, 500e-9)
+    random = True
+
+    @pytest.fixture
+    def device(self, shape: list[list[float]] | None) -> Device:
+        lists: dict[str, Any] = {"conductance_s": ["1uS", "9uS"], "sigma_s": ["0.1uS", "0.2uS"]}
+        if shape is not None:
+            lists["shape"] = shape
+        up, down = ["2uS", "0.2uS"], ["-0.2uS", "-2uS"]
+        tables = [{"voltage_v": v, "mean_s": m, **lists} for v, m in ((1.0, up), (-1.0, down))]
+        return get_model(
+            "jump-table", tables=tables, low_s="1uS", high_s="9uS", pulse_high_s="500ns"
+        )
+
+
 class TestStanfordAsu(DeviceContract):
     set_pulse = Pulse(1.5, 500e-9)
     reset_pulse = Pulse(-1.6, 500e-9)

@@ -100,18 +100,24 @@ for v in (3.2, -2.8):
 model.write(state, np.arange(3), 5)
 print(*state["conductance_s"].tolist())
 """),
-    "jump-table": Case(20, 20, 1e-12, """
+    "jump-table": Case(60, 60, 1e-12, """
 import numpy as np
 from hil.simulators.models.jump_table import JumpTable, Table
-table = Table(
-    voltage_v=1.0, conductance_s=(1e-6, 2e-6, 4e-6), step_s=(-1e-6, 0.0, 1e-6),
-    cdf=((0.1, 0.2, 0.9), (0.0, 0.2, 1.0), (0.4, 0.6, 0.6)),
-)
-model = JumpTable(tables=(table,), low_s=1e-7, high_s=9e-6, pulse_high_s=5e-7)
-state = model.initial_state(20, np.random.default_rng(1))
-for a, b, t in ((0, 1, 1e-7), (1, 1, 5e-7), (1, 0, 1e-7)) * 3:
-    model.advance(state, a, b, t)
-print(*state["conductance_s"].tolist())
+axis_s = (1e-6, 2e-6, 4e-6)
+lists = dict(voltage_v=1.0, conductance_s=axis_s, mean_s=(1e-7, 0.0, -1e-7), sigma_s=(1e-7,) * 3)
+for table in (
+    Table(
+        voltage_v=1.0, conductance_s=axis_s, step_s=(-1e-6, 0.0, 1e-6),
+        cdf=((0.1, 0.2, 0.9), (0.0, 0.2, 1.0), (0.4, 0.6, 0.6)),
+    ),
+    Table(**lists),
+    Table(**lists, shape=((-2.0, 0.0, 2.0), (-1.0, 0.1, 2.0), (-3.0, 0.0, 0.0))),
+):
+    model = JumpTable(tables=(table,), low_s=1e-7, high_s=9e-6, pulse_high_s=5e-7)
+    state = model.initial_state(20, np.random.default_rng(1))
+    for a, b, t in ((0, 1, 1e-7), (1, 1, 5e-7), (1, 0, 1e-7)) * 3:
+        model.advance(state, a, b, t)
+    print(*state["conductance_s"].tolist())
 """),
 }  # fmt: skip
 

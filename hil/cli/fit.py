@@ -1,0 +1,334 @@
+"""``hil fit``: from what was measured to a model file, which is a bench at once."""
+
+import typing
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import click
+
+from hil.cli.console import Console, caption_of
+from hil.cli.points import measured_of, noise_of, place_of, points_options, show_measured
+from hil.cli.run import parameters_of
+from hil.cli.settings import pairs
+from hil.decode import decode, decode_text, unknown
+from hil.errors import ConfigError
+from hil.keeper import Progress
+from hil.units import quantity
+
+if typing.TYPE_CHECKING:
+    from hil.protocols.jump_table.fitted import Fitted, Tried
+    from hil.protocols.jump_table.fitting.method import Method
+    from hil.protocols.jump_table.profile import Profile
+    from hil.protocols.jump_table.read_noise import ReadNoise
+    from hil.protocols.jump_table.reading import Measured
+
+
+@click.group()
+def fit() -> None:
+    """Fit a model to what was measured."""
+
+
+def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from hil.protocols.jump_table.fitting.methods import METHODS
+
+        name = context.params.get("method_name") or "spline"
+        method = METHODS.load(name)
+        click.echo(context.get_help() + parameters_of(method, f"method {name}"))
+        context.exit()
+
+
+@fit.command(
+    "jump-table", add_help_option=False,
+    epilog="Example: hil fit jump-table last --out tiox-w3.toml",
+)  # fmt: skip
+@click.argument("source", metavar="RUN|FILE.csv")
+@click.option(
+    "--method", "method_name", default="spline", show_default=True, is_eager=True,
+    metavar="NAME",
+    help="binning, binning-cv, kriging, local, optuna, polynomial or spline.",
+)  # fmt: skip
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="A setting of the method: sign=by-voltage.",
+)  # fmt: skip
+@click.option(
+    "--compare", metavar="all|NAME,NAME",
+    help="Judge these methods too, by points that none of them sees.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False),
+    help="The model file; its pictures go beside it. Beside the points if left out.",
+)  # fmt: skip
+@click.option(
+    "--pulse-high", metavar="S", help="Flat top of the pulses, where the file does not tell it."
+)
+@click.option("--one-sided", is_flag=True, help="Take amplitudes of one sign alone.")
+@click.option(
+    "--keep-read-noise", is_flag=True,
+    help="Leave the meter's noise in the table, even where 0 V pulses tell it.",
+)  # fmt: skip
+@points_options
+@click.option(
+    "-h", "--help", is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
+    help="Show this, and the settings of --method.",
+)  # fmt: skip
+def jump_table(
+    source: str,
+    method_name: str,
+    settings: tuple[str, ...],
+    compare: str | None,
+    out: Path | None,
+    pulse_high: str | None,
+    one_sided: bool,
+    keep_read_noise: bool,
+    bounds: str | None,
+    cell: int | None,
+    voltage: str | None,
+    seed: int,
+    runs_folder: Path,
+    as_json: bool,
+) -> None:
+    """Fit the steps of each pulse amplitude over the conductance; write them as a model file."""
+    console = Console(as_json)
+    methods = _methods(method_name, settings, compare)
+    place = place_of(source, runs_folder)
+    measured = measured_of(place, bounds, cell, voltage, one_sided=one_sided)
+    show_measured(console, measured)
+    path = _out(place, out)
+    high_s = _pulse_high_s(measured, pulse_high)
+    noise, about_noise = noise_of(measured, seed)
+    console.line(f"noise    {about_noise}")
+    work = _Work(console, measured, seed)
+    tried = work.judged(methods)
+    fits = work.fitted(methods[method_name])
+    profiles = _profiles(console, fits, noise, keep=keep_read_noise)
+    _write(path, method_name, measured, profiles, high_s, None if keep_read_noise else noise)
+    pictures = _draw(path, method_name, measured, fits, tried)
+    console.line(f"model    {path}")
+    for picture in pictures:
+        console.line(f"picture  {picture}")
+    _show(console, fits, tried, method_name)
+    console.result(_figures(path, pictures, fits, tried, noise, measured, seed))
+
+
+def _methods(name: str, settings: tuple[str, ...], compare: str | None) -> "dict[str, Method]":
+    """Make the chosen method with its settings, and those it is compared with."""
+    from hil.protocols.jump_table.fitting.methods import METHODS
+
+    every = METHODS.names()
+    if name not in every:
+        raise ConfigError(unknown(name, every, "--method", "method"))
+    others = [] if compare is None else every if compare == "all" else compare.split(",")
+    for other in others:
+        if other not in every:
+            raise ConfigError(unknown(other, every, "--compare", "method"))
+    method_type = METHODS.load(name)
+    hints = typing.get_type_hints(method_type, include_extras=True)
+    wanted: dict[str, Any] = {}
+    for key, text in pairs(settings, "sign=by-voltage").items():
+        if key not in method_type.__struct_fields__:
+            raise ConfigError(
+                unknown(key, method_type.__struct_fields__, f"--set {key}", "setting")
+            )
+        wanted[key] = decode_text(text, hints[key], f"--set {key}")
+    methods = {name: decode(wanted, method_type, f"method {name}")}
+    return methods | {other: METHODS.load(other)() for other in others if other != name}
+
+
+def _out(place: Path, out: Path | None) -> Path:
+    """Find the place of the model file, and make sure that it can be written."""
+    from hil.whole_file import refuse_unwritable
+
+    path = out
+    if path is None:
+        path = place / "model.toml" if place.is_dir() else place.with_suffix(".toml")
+    if path.suffix != ".toml":
+        raise ConfigError(f"--out {path} does not end in .toml, as a model file does; name it so")
+    refuse_unwritable(path)
+    return path
+
+
+def _pulse_high_s(measured: "Measured", text: str | None) -> float:
+    """Find the flat top of the pulses; raises ConfigError where nobody tells it."""
+    if text is not None:
+        value: float = decode_text(
+            text, Annotated[float, quantity("s", "flat top")], "--pulse-high"
+        )
+        return value
+    if measured.pulse_high_s is None:
+        raise ConfigError(
+            f"{measured.source} does not tell how wide the pulses were, which a model must know; "
+            "add --pulse-high 500ns"
+        )
+    return measured.pulse_high_s
+
+
+class _Work:
+    """Fits and judges, and says how far it is."""
+
+    def __init__(self, console: Console, measured: "Measured", seed: int) -> None:
+        from hil.protocols.jump_table.truth import truths_of
+
+        self.console = console
+        self.measured = measured
+        self.seed = seed
+        self.truths = truths_of(measured)
+
+    def judged(self, methods: "dict[str, Method]") -> "list[Tried]":
+        """Judge methods by a third of the points."""
+        from hil.protocols.jump_table.fitted import held_out
+
+        tried = []
+        with _Line(self.console, self.measured, len(methods)) as line:
+            for name, method in methods.items():
+                for points in self.measured.amplitudes:
+                    line.glance = f"judging {name}, {points.voltage_v:+.4g} V"
+                    tried.append(
+                        held_out(
+                            points, name, method, self.truths, self.measured.range_s, self.seed
+                        )
+                    )
+                    line.done(len(points))
+        return tried
+
+    def fitted(self, method: "Method") -> "list[Fitted]":
+        """Fit all points."""
+        from hil.protocols.jump_table.fitted import fit_all
+
+        fits = []
+        with _Line(self.console, self.measured, 1) as line:
+            for points in self.measured.amplitudes:
+                line.glance = f"fitting {points.voltage_v:+.4g} V"
+                fits.append(fit_all(points, method, self.seed))
+                line.done(len(points))
+        return fits
+
+
+class _Line:
+    """A line of progress that counts points."""
+
+    def __init__(self, console: Console, measured: "Measured", times: int) -> None:
+        self._stack = ExitStack()
+        self._console = console
+        self._total = times * sum(len(points) for points in measured.amplitudes)
+        self._done = 0
+        self.glance = ""
+
+    def __enter__(self) -> Self:
+        self._line = self._stack.enter_context(self._console.progress())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def done(self, points: int) -> None:
+        """Count the points of a fit that is finished."""
+        self._done += points
+        self._line(Progress(self._done, self._total, self.glance))
+
+
+def _profiles(
+    console: Console, fits: "list[Fitted]", noise: "ReadNoise | None", *, keep: bool
+) -> "dict[float, Profile]":
+    """Take what a model file is to hold: without the meter's noise, if that is known."""
+    from hil.protocols.jump_table.read_errors import corrected, effect
+
+    profiles = {}
+    for one in fits:
+        profile = one.fit.profile
+        if noise is not None:
+            every = [fitted.points for fitted in fits]
+            told = effect(profile, noise, every).sentence()
+            console.line(f"         {one.points.voltage_v:+.4g} V: {told}")
+            profile = profile if keep else corrected(profile, noise, every)
+        profiles[one.points.voltage_v] = profile
+    if noise is not None:
+        console.line(
+            "         it stays in the tables" if keep else
+            "         it is taken out of the tables and stands in the model as noise of readings"
+        )  # fmt: skip
+    return profiles
+
+
+def _write(
+    path: Path,
+    method_name: str,
+    measured: "Measured",
+    profiles: "dict[float, Profile]",
+    pulse_high_s: float,
+    noise: "ReadNoise | None",
+) -> None:
+    from hil.protocols.jump_table.model_file import write_model
+
+    low_s, high_s = measured.range_s
+    points = sum(len(one) for one in measured.amplitudes)
+    write_model(
+        path,
+        title=f"{measured.title}: jump tables by {method_name}",
+        source=f"{measured.source}, {points:,} points",
+        profiles=profiles, low_s=low_s, high_s=high_s, pulse_high_s=pulse_high_s,
+        edge_s=None if measured.header is None else measured.header.parameters.get("edge_s"),
+        read_noise=None if noise is None else noise.relative,
+        about=[f"Fitted by hil fit jump-table --method {method_name}."],
+    )  # fmt: skip
+
+
+def _draw(
+    path: Path,
+    method_name: str,
+    measured: "Measured",
+    fits: "list[Fitted]",
+    tried: "list[Tried]",
+) -> list[Path]:
+    """Draw the fit, and what it is compared with, beside the model file."""
+    from hil.protocols.jump_table.compare_picture import draw_compare
+    from hil.protocols.jump_table.fit_picture import draw_fit
+    from hil.protocols.jump_table.report import scores
+
+    origin = measured.title
+    if measured.header is not None:
+        origin = caption_of(measured.header, Path(measured.source))
+    caption = f"{origin}   |   {method_name}"
+    drawn = [(one.points, one.fit, one.pit) for one in fits]
+    pictures = draw_fit(drawn, caption, path.with_suffix(".png"))
+    if len({one.method for one in tried}) > 1:
+        beside = path.with_name(f"{path.stem}-compared.png")
+        pictures += draw_compare(scores(tried), origin, beside)
+    return pictures
+
+
+def _show(console: Console, fits: "list[Fitted]", tried: "list[Tried]", method_name: str) -> None:
+    from hil.protocols.jump_table.report import compared_lines, fitted_lines, judged_lines
+
+    console.line()
+    for line in fitted_lines(fits, method_name):
+        console.line(line)
+    console.line()
+    several = len({one.method for one in tried}) > 1
+    for line in compared_lines(tried) if several else judged_lines(tried):
+        console.line(line)
+
+
+def _figures(
+    path: Path,
+    pictures: list[Path],
+    fits: "list[Fitted]",
+    tried: "list[Tried]",
+    noise: "ReadNoise | None",
+    measured: "Measured",
+    seed: int,
+) -> dict[str, Any]:
+    from hil.protocols.jump_table.report import fitted_figures
+
+    return {
+        "model": str(path),
+        "pictures": [str(picture) for picture in pictures],
+        "source": measured.source,
+        "seed": seed,
+        "bounds_s": [measured.low_s, measured.high_s],
+        "read_noise_relative": None if noise is None else noise.relative,
+        "amplitudes": fitted_figures(fits),
+        "judged": [one.figures() for one in tried],
+    }

@@ -1,0 +1,115 @@
+"""What ``hil fit jump-table`` and ``hil twin`` share: where points come from, what they are."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+
+from hil.cli.console import RUNS, Console, find_run
+from hil.decode import decode_text
+from hil.errors import ConfigError
+from hil.runner import LARGEST_SEED
+from hil.units import format_quantity, quantity
+
+if TYPE_CHECKING:
+    from hil.protocols.jump_table.read_noise import ReadNoise
+    from hil.protocols.jump_table.reading import Measured
+
+_VOLTS = Annotated[float, quantity("V", "amplitude")]
+_SIEMENS = Annotated[tuple[float, ...], quantity("S", "bounds")]
+
+
+def points_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which points are meant."""
+    for option in (
+        click.option(
+            "--bounds", metavar="LOW,HIGH",
+            help="Bounds of the conductance, 5uS,30uS; found in the readings if left out.",
+        ),
+        click.option("--cell", type=click.IntRange(0), help="The only cell to take; else all."),
+        click.option(
+            "--voltage", metavar="V", help="Amplitude of a file that does not tell it: 1.5V."
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True,
+            help="Of splits, redraws and resamples.",
+        ),
+        click.option(
+            "--runs", "runs_folder", type=click.Path(path_type=Path), default=RUNS,
+            show_default=True, help="Where runs are kept.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="End with one JSON object."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def measured_of(
+    place: Path, bounds: str | None, cell: int | None, voltage: str | None, *, one_sided: bool
+) -> "Measured":
+    """Read the points of a run or a file."""
+    from hil.protocols.jump_table.reading import read_points
+
+    volts = None if voltage is None else decode_text(voltage, _VOLTS, "--voltage")
+    return read_points(
+        place, bounds_s=_bounds(bounds), cell=cell, voltage_v=volts, one_sided=one_sided
+    )
+
+
+def place_of(source: str, runs_folder: Path) -> Path:
+    """Tell whether a run or a file is meant, and where it is."""
+    return Path(source) if Path(source).is_file() else find_run(source, runs_folder)
+
+
+def _bounds(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    values: Any = decode_text(text, _SIEMENS, "--bounds")
+    if len(values) != 2 or not values[0] < values[1]:
+        raise ConfigError(f"--bounds {text}: write two rising conductances, such as 5uS,30uS")
+    return float(values[0]), float(values[1])
+
+
+def show_measured(console: Console, measured: "Measured") -> None:
+    """Say what there is to fit."""
+    count = sum(len(points) for points in measured.amplitudes)
+    several = "s" if len(measured.amplitudes) > 1 else ""
+    low, high = (format_quantity(end, "S", 3) for end in measured.range_s)
+    console.line(
+        f"points   {measured.source}: {count:,} at {len(measured.amplitudes)} amplitude{several}, "
+        f"G {low} to {high}"
+    )
+    ends = {"lower": measured.low_s, "upper": measured.high_s}
+    known = {name: end for name, end in ends.items() if abs(end) != float("inf")}
+    for name, end in known.items():
+        stopped = sum(
+            int((points.at_low if name == "lower" else points.at_high).sum())
+            for points in measured.amplitudes
+        )
+        console.line(
+            f"         {name} bound {format_quantity(end, 'S', 4)}: {stopped:,} readings there "
+            "say only that the step would have gone on"
+        )
+
+
+def noise_of(measured: "Measured", seed: int) -> "tuple[ReadNoise | None, str]":
+    """Find the read noise from the 0 V pulses, and say what is known of it."""
+    from hil.protocols.jump_table.read_noise import NO_CONTROL, read_noise
+
+    if measured.control is None:
+        return None, NO_CONTROL
+    try:
+        noise = read_noise(measured.control, seed)
+    except ConfigError as error:
+        return None, str(error)
+    middle = len(noise.tau_s) // 2
+    tau, low, high = (
+        format_quantity(float(values[middle]), "S", 3)
+        for values in (noise.tau_s, noise.low_s, noise.high_s)
+    )
+    return noise, (
+        f"{len(measured.control):,} pulses of 0 V: a reading is off by {tau} rms ({low} to "
+        f"{high}) at {format_quantity(float(noise.conductance_s[middle]), 'S', 3)}, "
+        f"{noise.relative:.2g} of its value on average"
+    )

@@ -1,0 +1,81 @@
+"""The jump tables of a model, and the truth about a run: those of the simulated device it is of."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hil.errors import ConfigError
+from hil.protocols.jump_table.imports import model_profiles
+from hil.protocols.jump_table.profile import Floats, Profile
+from hil.protocols.jump_table.reading import Measured
+from hil.simulators.models.files import find_model_file, make_model, resolve
+
+
+class Tables(NamedTuple):
+    """What is known of a model of pulses.
+
+    Attributes
+    ----------
+    title, source : str
+        What it is, and where it comes from.
+    profiles : dict
+        Amplitude (V) -> what one pulse does.
+    pulse_high_s : float
+        Flat top of the pulses (s).
+    noise : float
+        White noise of its readings over their value, rms.
+    """
+
+    title: str
+    source: str
+    profiles: dict[float, Profile]
+    pulse_high_s: float
+    noise: float
+
+
+def tables_of(name: str, conductance_s: Floats) -> Tables:
+    """Take the tables out of a model file, or a shipped one's name, on an axis (S).
+
+    Raises
+    ------
+    ConfigError
+        If there is no such model, or it says nothing about single pulses.
+    """
+    file = find_model_file(name, Path(), "MODEL")
+    model, parameters = resolve(name, {}, Path(), "MODEL")
+    device = make_model(model, parameters)
+    try:
+        profiles = model_profiles(device, conductance_s)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    noise = parameters.get("noise") or {}
+    return Tables(
+        file.title if file else model,
+        file.source if file else "the model's own parameters",
+        profiles,
+        float(parameters.get("pulse_high_s", getattr(device, "pulse_high_s", np.nan))),
+        float(noise.get("white", 0.0)),
+    )
+
+
+def truths_of(measured: Measured) -> dict[float, Profile]:
+    """Tell what the pulses of a run did to its device, where that is a simulated one.
+
+    Returns
+    -------
+    dict
+        Amplitude (V) -> profile; empty for a measured device, a file of points, and a model that
+        says nothing about single pulses.
+    """
+    if measured.header is None:
+        return {}
+    file = measured.header.bench_file
+    device = file.get("device") if measured.kind == "physics" else file.get("virtual")
+    if measured.kind == "hardware" or not device:
+        return {}
+    try:
+        model = make_model(*resolve(device["model"], device.get("parameters") or {}, Path()))
+        return model_profiles(model)
+    except ConfigError:
+        return {}
