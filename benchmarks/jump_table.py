@@ -211,7 +211,7 @@ def tiox_part(quick: bool) -> dict[str, Any]:
     truths = truths_of(measured)
     print(f"\nbench tiox, 8 amplitudes x {points:,} points of hil run jump-table --seed 1")
     tried: list[Tried] = [
-        held_out(one, name, method(name), truths, measured.range_s, 0)
+        held_out(one, name, method(name), truths, 0)
         for name in names
         for one in measured.amplitudes
     ]

@@ -13,12 +13,12 @@ def machine(*more: str) -> str:
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [
+        found = [
             line.split(":")[1].strip()
             for line in info.read_text().splitlines()
             if "model name" in line
         ]
-        processor = names[0] if names else processor
+        processor = found[0] if found else processor
     names = ("numpy", "numba", "matplotlib", *more)
     packages = ", ".join(f"{name} {version(name)}" for name in names)
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""

@@ -194,8 +194,10 @@ def modelled(device: Mapping[str, Device], name: str, count: int, seed: int) -> 
     settings = MODELS[name]
     way = type(method(name.partition(",")[0]))(**settings)
     rng = np.random.default_rng(seed)
-    fits = [way.fit(device[side].points(count, seed), rng).profile for side in ("SET", "RESET")]
-    return Synapses(*fits, LOW_S, HIGH_S)
+    up, down = (
+        way.fit(device[side].points(count, seed), rng).profile for side in ("SET", "RESET")
+    )
+    return Synapses(up, down, LOW_S, HIGH_S)
 
 
 def bias_part(quick: bool, shown: Pictures, journal: Path) -> dict[str, Any]:

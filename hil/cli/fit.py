@@ -3,18 +3,18 @@
 import typing
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import click
 
 from hil.cli.console import Console, caption_of
 from hil.cli.points import measured_of, noise_of, place_of, points_options, show_measured
+from hil.cli.probe import Quantity
 from hil.cli.run import parameters_of
 from hil.cli.settings import pairs
 from hil.decode import decode, decode_text, unknown
 from hil.errors import ConfigError
 from hil.keeper import Progress
-from hil.units import quantity
 
 if typing.TYPE_CHECKING:
     from hil.protocols.jump_table.fitted import Fitted, Tried
@@ -62,7 +62,9 @@ def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None
     help="The model file; its pictures go beside it. Beside the points if left out.",
 )  # fmt: skip
 @click.option(
-    "--pulse-high", metavar="S", help="Flat top of the pulses, where the file does not tell it."
+    "--pulse-high",
+    type=Quantity("s"),
+    help="Flat top of the pulses, where the file does not tell it.",
 )
 @click.option("--one-sided", is_flag=True, help="Take amplitudes of one sign alone.")
 @click.option(
@@ -80,12 +82,12 @@ def jump_table(
     settings: tuple[str, ...],
     compare: str | None,
     out: Path | None,
-    pulse_high: str | None,
+    pulse_high: float | None,
     one_sided: bool,
     keep_read_noise: bool,
     bounds: str | None,
     cell: int | None,
-    voltage: str | None,
+    voltage: float | None,
     seed: int,
     runs_folder: Path,
     as_json: bool,
@@ -150,19 +152,15 @@ def _out(place: Path, out: Path | None) -> Path:
     return path
 
 
-def _pulse_high_s(measured: "Measured", text: str | None) -> float:
+def _pulse_high_s(measured: "Measured", told_s: float | None) -> float:
     """Find the flat top of the pulses; raises ConfigError where nobody tells it."""
-    if text is not None:
-        value: float = decode_text(
-            text, Annotated[float, quantity("s", "flat top")], "--pulse-high"
-        )
-        return value
-    if measured.pulse_high_s is None:
+    high_s = measured.pulse_high_s if told_s is None else told_s
+    if high_s is None:
         raise ConfigError(
             f"{measured.source} does not tell how wide the pulses were, which a model must know; "
             "add --pulse-high 500ns"
         )
-    return measured.pulse_high_s
+    return high_s
 
 
 class _Work:
@@ -185,11 +183,7 @@ class _Work:
             for name, method in methods.items():
                 for points in self.measured.amplitudes:
                     line.glance = f"judging {name}, {points.voltage_v:+.4g} V"
-                    tried.append(
-                        held_out(
-                            points, name, method, self.truths, self.measured.range_s, self.seed
-                        )
-                    )
+                    tried.append(held_out(points, name, method, self.truths, self.seed))
                     line.done(len(points))
         return tried
 

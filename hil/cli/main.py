@@ -23,6 +23,7 @@ COMMANDS = {
     "plot": ("hil.cli.runs:plot", "Draw a run's picture again."),
     "export": ("hil.cli.runs:export", "Write a run's records to a file."),
     "fit": ("hil.cli.fit:fit", "Fit a model to a run: a model file, which is a bench."),
+    "import": ("hil.cli.imports:import_", "Take other people's devices as model files."),
     "twin": ("hil.cli.twin:twin", "Tell how far a model is from what was measured."),
     "list": ("hil.cli.lists:list_", "List protocols, benches or models."),
     "read": ("hil.cli.probe:read", "Read cells once."),

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
+import numpy as np
 
 from hil.cli.console import RUNS, Console, find_run
+from hil.cli.probe import Quantity
 from hil.decode import decode_text
 from hil.errors import ConfigError
 from hil.runner import LARGEST_SEED
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from hil.protocols.jump_table.read_noise import ReadNoise
     from hil.protocols.jump_table.reading import Measured
 
-_VOLTS = Annotated[float, quantity("V", "amplitude")]
 _SIEMENS = Annotated[tuple[float, ...], quantity("S", "bounds")]
 
 
@@ -29,7 +30,7 @@ def points_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--cell", type=click.IntRange(0), help="The only cell to take; else all."),
         click.option(
-            "--voltage", metavar="V", help="Amplitude of a file that does not tell it: 1.5V."
+            "--voltage", type=Quantity("V"), help="Amplitude, where a file does not tell it."
         ),
         click.option(
             "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True,
@@ -46,14 +47,13 @@ def points_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def measured_of(
-    place: Path, bounds: str | None, cell: int | None, voltage: str | None, *, one_sided: bool
+    place: Path, bounds: str | None, cell: int | None, voltage: float | None, *, one_sided: bool
 ) -> "Measured":
     """Read the points of a run or a file."""
     from hil.protocols.jump_table.reading import read_points
 
-    volts = None if voltage is None else decode_text(voltage, _VOLTS, "--voltage")
     return read_points(
-        place, bounds_s=_bounds(bounds), cell=cell, voltage_v=volts, one_sided=one_sided
+        place, bounds_s=_bounds(bounds), cell=cell, voltage_v=voltage, one_sided=one_sided
     )
 
 
@@ -81,7 +81,12 @@ def show_measured(console: Console, measured: "Measured") -> None:
         f"G {low} to {high}"
     )
     ends = {"lower": measured.low_s, "upper": measured.high_s}
-    known = {name: end for name, end in ends.items() if abs(end) != float("inf")}
+    if not np.isfinite([*ends.values()]).any():
+        console.line(
+            "         no bounds: readings pile up nowhere; --bounds LOW,HIGH states them if there "
+            "are any"
+        )
+    known = {name: end for name, end in ends.items() if np.isfinite(end)}
     for name, end in known.items():
         stopped = sum(
             int((points.at_low if name == "lower" else points.at_high).sum())

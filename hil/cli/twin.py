@@ -83,7 +83,7 @@ def twin(
     out: Path | None,
     bounds: str | None,
     cell: int | None,
-    voltage: str | None,
+    voltage: float | None,
     seed: int,
     runs_folder: Path,
     as_json: bool,

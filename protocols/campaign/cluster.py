@@ -1,5 +1,6 @@
 """Tasks on a Dask cluster that runs already: ``dask scheduler``, and ``dask worker ADDRESS``."""
 
+import gc
 import logging
 import platform
 from collections.abc import Iterator, Sequence
@@ -24,9 +25,10 @@ _SAME = ("python", "hil-bench", "distributed", "msgspec", "numba", "numpy", "sci
 def on_cluster(jobs: Sequence[Job], address: str) -> Groups:
     """Do jobs on a cluster; yields what is finished, some at a time.
 
-    A worker that dies is the scheduler's matter: it gives its tasks to others, and gives a task up
-    after as many dead workers as its ``distributed.scheduler.allowed-failures`` says. Workers may
-    come and go; if none is left, this waits for the next. Leaving early cancels what is under way.
+    Scheduler and workers need this package. A worker that dies is the scheduler's matter: it gives
+    its tasks to others, and gives a task up after as many dead workers as its
+    ``distributed.scheduler.allowed-failures`` says. Workers may come and go; if none is left, this
+    waits for the next. Leaving early cancels what is under way.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def on_cluster(jobs: Sequence[Job], address: str) -> Groups:
     """
     distributed = needed("distributed", "cluster")
     with _connected(distributed, address) as client:
-        _refuse_strangers(client, address, jobs[0].function)
+        _refuse_strangers(client, jobs[0].function)
         under_way = {
             client.submit(perform, job.function, job.task, key=f"hil-{job.key}", pure=False): job
             for job in jobs
@@ -84,13 +86,19 @@ def _connected(distributed: Any, address: str) -> Iterator[Any]:
 
 @contextmanager
 def _client(distributed: Any, address: str) -> Iterator[Any]:
+    client, told = None, ""
     try:
         client = distributed.Client(address, timeout=PATIENCE_S, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
+        told = _flat(error)
+    if client is None:
+        # what is left of the client closes itself as it is collected; if that happened while
+        # another client starts, the two would wait for each other
+        gc.collect()
         raise CampaignError(
-            f"no Dask scheduler can be used at {address} ({_flat(error)}); start one with "
+            f"no Dask scheduler can be used at {address} ({told}); start one with "
             "dask scheduler, and give the address that it prints"
-        ) from error
+        )
     with client:
         try:
             client.wait_for_workers(1, timeout=PATIENCE_S)
@@ -121,17 +129,18 @@ def _version(package: str) -> str:
         return "none"
 
 
-def _refuse_strangers(client: Any, address: str, function: str) -> None:
+def _refuse_strangers(client: Any, function: str) -> None:
     """Refuse workers that could not do the tasks, or not as it is done here."""
     ours, _ = about(function)
-    try:
-        answers = client.run(about, function)
-    except Exception as error:  # whatever a worker without this package says
-        raise ConfigError(
-            f"a worker of {address} cannot run this package ({_flat(error)}); install the same "
-            "hil-bench on every worker"
-        ) from error
-    for worker, (versions, trouble) in answers.items():
+    for worker, answer in client.run(about, function, on_error="return").items():
+        if isinstance(answer, OSError):
+            continue  # it is gone by now
+        if isinstance(answer, Exception):
+            raise ConfigError(
+                f"worker {worker} cannot run this package ({_flat(answer)}); install the same "
+                "hil-bench on every worker"
+            ) from answer
+        versions, trouble = answer
         other = [name for name in _SAME if versions[name] != ours[name]]
         if other:
             name = other[0]

@@ -92,7 +92,6 @@ def held_out(
     name: str,
     method: Method,
     truths: Mapping[float, Profile],
-    range_s: tuple[float, float],
     seed: int,
 ) -> Tried:
     """Judge a method by points that it does not see; all methods get the same split.
@@ -107,7 +106,7 @@ def held_out(
     began_s = time.perf_counter()
     fit = method.fit(seen, rng)
     seconds = time.perf_counter() - began_s
-    reference = known_reference(truths, points.voltage_v, range_s)
+    reference = known_reference(truths, points.voltage_v)
     if reference is None:
         reference = fitted_reference(unseen, _rng(seed, points, "reference"))
     return Tried(name, judge(fit.profile, unseen, reference, rng), seconds)

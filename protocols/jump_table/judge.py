@@ -82,7 +82,7 @@ class Judgement(NamedTuple):
     def figures(self) -> dict[str, Any]:
         """Give it to programs."""
         return {
-            name: value._asdict() if isinstance(value, tuple) else value
+            name: value._asdict() if isinstance(value, (Interval, Distance)) else value
             for name, value in self._asdict().items()
         }
 
@@ -138,9 +138,7 @@ def own_reference(fit: Fit, points: Points, rng: np.random.Generator) -> Referen
     return Reference(posterior.profile, posterior.draws, own=True)
 
 
-def known_reference(
-    truths: Mapping[float, Profile], voltage_v: float, range_s: tuple[float, float]
-) -> Reference | None:
-    """Take the simulated device itself, on 100 conductances of its range."""
+def known_reference(truths: Mapping[float, Profile], voltage_v: float) -> Reference | None:
+    """Take the simulated device itself, where it is one."""
     truth = truths.get(voltage_v)
-    return None if truth is None else Reference(truth.on(np.linspace(*range_s, 100)))
+    return None if truth is None else Reference(truth)

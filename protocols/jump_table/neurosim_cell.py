@@ -37,8 +37,11 @@ _KNOWN = {*_OURS, *_OTHERS}
 _TRUTHS = {"true": 1.0, "false": 0.0}
 
 _OPERATORS: dict[type, Callable[[float, float], float]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-}  # fmt: skip
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 
 
 def neurosim_parameters(path: Path | str) -> dict[str, Any]:

@@ -112,7 +112,9 @@ class Profile:
         q0, q1 = (np.take_along_axis(rows, left + k, axis=1)[:, 0] for k in (0, 1))
         width = np.maximum(q1 - q0, 1e-6)
         density = np.where(inside, 1.0 / (last * width * sigma_s), 0.0)
-        return np.asarray(np.log(0.99 * density + 0.01 * np.exp(log_normal)))
+        with np.errstate(divide="ignore"):
+            log_shaped = np.log(0.99 * density)
+        return np.asarray(np.logaddexp(log_shaped, np.log(0.01) + log_normal))
 
     def _shape_at(self, conductance_s: Floats) -> Floats:
         """Interpolate the quantiles between the rows at both sides of each conductance."""

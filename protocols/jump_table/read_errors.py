@@ -235,27 +235,3 @@ class _Taken:
         delta_s = np.gradient(self.tau2, self.axis_s) + self.tau2 * slopes
         mean_s, sigma_s, _ = self.out_of(draws[:, 0], draws[:, 1], delta_s)
         return np.stack([mean_s, sigma_s], axis=1)
-
-
-def blurred(profile: Profile, noise: ReadNoise, points: Points | Sequence[Points]) -> Profile:
-    """Put read noise into a profile: what `corrected` takes out, to the same order.
-
-    Parameters
-    ----------
-    profile : Profile
-        What the device does.
-    noise : ReadNoise
-        Of the meter that looks at it.
-    points : Points or sequence of Points
-        As for `effect`.
-    """
-    taken = _Taken(profile.conductance_s, noise, points)
-    axis_s, delta_s = taken.axis_s, taken.delta_s
-    gain = 1 + np.gradient(profile.mean_s, axis_s)
-    own = profile.sigma_s**2
-    variance = (
-        own + np.gradient(own, axis_s) * delta_s + gain**2 * taken.tau2
-        + noise.at(axis_s + profile.mean_s) ** 2
-    )  # fmt: skip
-    sigma_s = np.sqrt(np.maximum(variance, own))
-    return Profile(axis_s, profile.mean_s + gain * delta_s, sigma_s, profile.shape)

@@ -61,6 +61,8 @@ class Measured:
         Flat top of the pulses (s).
     header : Header or None
         Of the run.
+    skipped : int
+        Points of the run without a reading before or after them, which are left out.
     """
 
     amplitudes: tuple[Points, ...]
@@ -72,6 +74,7 @@ class Measured:
     window_s: tuple[float, float] | None = None
     pulse_high_s: float | None = None
     header: Header | None = None
+    skipped: int = 0
 
     @property
     def kind(self) -> str | None:
@@ -96,6 +99,7 @@ class _Source(NamedTuple):
     title: str
     text: str
     header: Header | None = None
+    skipped: int = 0
 
 
 def read_points(
@@ -120,7 +124,8 @@ def read_points(
     source : path
         The folder or file. A run may still be going on.
     bounds_s : (low, high), optional
-        Bounds of the conductance (S). Left out, they are where readings pile up, if they do.
+        Bounds of the conductance (S). Left out, they are where readings pile up, if they do; read
+        noise blurs that, and bounds must then be told.
     cell : int, optional
         Number of the only cell to take; all cells together if left out.
     voltage_v : float, optional
@@ -159,7 +164,7 @@ def read_points(
     return Measured(
         amplitudes, control, bounds.low_s, bounds.high_s, taken.title, taken.text,
         None if collected is None else (collected.window_low_s, collected.window_high_s),
-        None if collected is None else collected.high_s, header,
+        None if collected is None else collected.high_s, header, taken.skipped,
     )  # fmt: skip
 
 
@@ -190,15 +195,17 @@ def _of_run(folder: Path, cell: int | None) -> _Source:
     counted = (table["kind"] == "point") & (table["in_window"] == 1)
     if cell is not None:
         counted &= table["cell"] == cell
-    rows = np.flatnonzero(counted)
     names = ("pulse_voltage_v", "conductance_before_s", "conductance_after_s")
+    read = np.isfinite(table[names[1]]) & np.isfinite(table[names[2]])
+    rows = np.flatnonzero(counted & read)
     values = [np.asarray(table[name][rows], float) for name in names]
 
     def fault(row: int, which: int, what: str) -> ConfigError:
         return ConfigError(f"{folder}, record {rows[row] + 1}, column {names[which]!r}: {what}")
 
     pulses = Pulses(values[0], values[1], values[2], fault)
-    return _Source(pulses, header.device or header.bench, str(folder), header)
+    skipped = int(np.count_nonzero(counted & ~read))
+    return _Source(pulses, header.device or header.bench, str(folder), header, skipped)
 
 
 def _grouped(pulses: Pulses, where: str) -> list[Points]:

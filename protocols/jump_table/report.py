@@ -74,7 +74,7 @@ def compared_lines(tried: Sequence[Tried]) -> Iterator[str]:
     rows = {name: _means(group) for name, group in groups.items()}
     for name in sorted(rows, key=lambda name: rows[name]["ovle"]):
         row = rows[name]
-        took = format_quantity(row["seconds"], "s", 2)
+        took = format_quantity(row["seconds"], "s", 3)
         yield (
             f"{name:>12}{row['ssd']:>10.4f}{row['ovle']:>10.4f}{row['ks']:>10.4f}"
             f"{_share(row, 'ks'):>8}{row['pit']:>10.4f}{_share(row, 'pit'):>8}"
@@ -102,7 +102,7 @@ def _means(tried: Sequence[Tried]) -> dict[str, float]:
 def scores(tried: Sequence[Tried]) -> list[Score]:
     """Give the dots of a picture of methods side by side."""
     found = []
-    for measure, name in (("SSD", "ssd"), ("OVLE", "ovle"), ("KS", "ks"), ("NLL", "nll")):
+    for measure, name in (("SSD", "ssd"), ("OVLE", "ovle"), ("KS", "ks"), ("PIT", "pit")):
         for one in tried:
             if one.judgement is not None:
                 value = getattr(one.judgement, name)

@@ -1,4 +1,4 @@
-"""The jump tables of a model, and the truth about a run: those of the simulated device it is of."""
+"""The jump tables of a model, and those of the simulated device that a run is of: the truth."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,10 @@ from hil.protocols.jump_table.imports import model_profiles
 from hil.protocols.jump_table.profile import Floats, Profile
 from hil.protocols.jump_table.reading import Measured
 from hil.simulators.models.files import find_model_file, make_model, resolve
+
+
+ROWS = 100
+"""Conductances on which a model and a device are compared, as many as in published tables."""
 
 
 class Tables(NamedTuple):
@@ -59,6 +63,11 @@ def tables_of(name: str, conductance_s: Floats) -> Tables:
     )
 
 
+def axis_of(measured: Measured) -> Floats:
+    """Give the conductances on which a model and a device are compared (S)."""
+    return np.linspace(*measured.range_s, ROWS)
+
+
 def truths_of(measured: Measured) -> dict[float, Profile]:
     """Tell what the pulses of a run did to its device, where that is a simulated one.
 
@@ -76,6 +85,6 @@ def truths_of(measured: Measured) -> dict[float, Profile]:
         return {}
     try:
         model = make_model(*resolve(device["model"], device.get("parameters") or {}, Path()))
-        return model_profiles(model)
+        return model_profiles(model, axis_of(measured))
     except ConfigError:
         return {}

@@ -14,7 +14,7 @@ from hil.protocols.jump_table.profile import Profile
 from hil.protocols.jump_table.read_errors import blurred
 from hil.protocols.jump_table.read_noise import ReadNoise
 from hil.protocols.jump_table.reading import Measured
-from hil.protocols.jump_table.truth import tables_of, truths_of
+from hil.protocols.jump_table.truth import axis_of, tables_of, truths_of
 from hil.units import format_quantity
 
 NEAR = 0.01
@@ -65,7 +65,7 @@ class Comparison:
         self.measured = measured
         self.seed = seed
         self.name = Path(model).stem
-        self.tables = tables_of(model, np.linspace(*measured.range_s, 200))
+        self.tables = tables_of(model, axis_of(measured))
         self.truths = truths_of(measured)
         self._refuse_width()
         found = {points.voltage_v: self._table(points.voltage_v) for points in measured.amplitudes}
@@ -86,7 +86,7 @@ class Comparison:
         """Judge the model's table for one amplitude."""
         rng = np.random.default_rng([self.seed, round(points.voltage_v * 1e6) & 0xFFFFFFFF])
         model = self.profiles[points.voltage_v]
-        reference = known_reference(self.truths, points.voltage_v, self.measured.range_s)
+        reference = known_reference(self.truths, points.voltage_v)
         if reference is None:
             reference = fitted_reference(points, rng)
         seen = None

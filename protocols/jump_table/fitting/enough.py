@@ -87,6 +87,6 @@ def scatter_demanded(points: Points) -> Iterator[None]:
         yield
     except NoScatter:
         raise ConfigError(
-            f"the steps at {points.voltage_v:g} V have no scatter over a part of the conductances, "
-            "so that sigma would be 0 there; take readings that resolve the scatter"
+            f"the steps at {points.voltage_v:g} V have no scatter over a part of the conductances "
+            "and sigma would be 0 there; take readings that resolve the scatter of the device"
         ) from None

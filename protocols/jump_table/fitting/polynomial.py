@@ -126,9 +126,10 @@ def _start(tops: dict[tuple[int, int], Top], pair: tuple[int, int], readings: Sc
     """Begin at the fit of one degree less, or at a constant."""
     mean_degree, sigma_degree = pair
     if (mean_degree - 1, sigma_degree) in tops:
-        return np.insert(tops[mean_degree - 1, sigma_degree].beta, mean_degree, 0.0)
+        lower = tops[mean_degree - 1, sigma_degree].beta
+        return np.concatenate([lower[:mean_degree], [0.0], lower[mean_degree:]])
     if (mean_degree, sigma_degree - 1) in tops:
-        return np.r_[tops[mean_degree, sigma_degree - 1].beta, 0.0]
+        return np.concatenate([tops[mean_degree, sigma_degree - 1].beta, [0.0]])
     start = np.zeros(mean_degree + sigma_degree + 2)
     start[mean_degree + 1] = 0.5 * math.log(float(np.mean(readings.step**2)))
     return start
@@ -146,8 +147,9 @@ def _curves(choice: _Choice, beta: Floats, share: Floats, readings: Scaled) -> F
 
 def _legendre(at: Floats, degree: int) -> Floats:
     """Evaluate the Legendre polynomials up to a degree, (n, degree + 1)."""
-    table: Floats = np.polynomial.legendre.legvander(at, degree)
-    return np.ascontiguousarray(table)
+    table = np.empty((len(at), degree + 1))
+    table[:] = np.polynomial.legendre.legvander(at, degree)
+    return table
 
 
 def _figures(readings: Scaled, best: _Choice) -> dict[str, object]:

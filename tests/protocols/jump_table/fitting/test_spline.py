@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from hil.errors import ConfigError
 from hil.protocols.jump_table.fitting.binning import Binning
+from hil.protocols.jump_table.fitting.censored import Likelihood, scaled, solve
 from hil.protocols.jump_table.fitting.method import Fit
+from hil.protocols.jump_table.fitting.smoothness import Evidence, smoothest
 from hil.protocols.jump_table.fitting.spline import Spline
+from hil.protocols.jump_table.fitting.spline_basis import cubic, dense, roughness
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
 from tests.protocols.jump_table.fitting.published import drawn, truth
@@ -87,6 +90,24 @@ def test_draws_know_the_straight_line() -> None:
     ratio = drawn_s[:, 0].std(axis=0) / line
     assert ratio.min() > 0.85
     assert np.median(ratio) < 1.6
+
+
+def test_draws_are_of_several_smoothnesses() -> None:
+    """What is not known about the precisions is in the draws: they are wider for it."""
+    wider = []
+    for seed in range(6):
+        points = drawn(60, seed)
+        readings = scaled(points, censored=True)
+        at = (points.conductance_s - LOW_S) / (HIGH_S - LOW_S)
+        likelihood = Likelihood(15, 15, *cubic(at, 15), cubic(at, 15)[1], readings)
+        evidence = Evidence(likelihood, roughness(15, 2))
+        factor = evidence.top(smoothest(evidence)).factor
+        curves = dense(*cubic(np.linspace(0, 1, 109), 15), 15)
+        covariance = solve(factor, np.eye(30))[15:, 15:]
+        spread = np.sqrt(np.einsum("ij,jk,ik->i", curves, covariance, curves))
+        drawn_sigma = np.log(draws_of(fit(points, draws=4000))[:, 1]).std(axis=0)
+        wider.append(drawn_sigma / spread)
+    assert 1.05 < np.mean(wider) < 2.5
 
 
 @given(

@@ -87,12 +87,15 @@ def test_no_bound_no_censoring():
     assert nll_each(paper_set(), free, 1e-9) == pytest.approx(expected)
 
 
-def test_a_step_far_beyond_the_table_counts_finitely():
-    table = Profile(np.array([LOW_S, HIGH_S]), np.zeros(2), np.full(2, 1e-11))
-    points = Points(1.5, np.full(2, 5e-9), np.array([-2e-9, 33e-9]), LOW_S, HIGH_S)
-    told = nll_each(table, points)
-    assert np.isfinite(told).all()
-    assert told[0] == pytest.approx(200**2 / 2 + np.log(200 * np.sqrt(2 * np.pi)), rel=1e-4)
+@pytest.mark.parametrize("shape", [None, np.array([[-1.0, 0.5, 1.0]] * 2)])
+def test_a_step_far_beyond_the_table_counts_finitely(shape):
+    table = Profile(np.array([LOW_S, HIGH_S]), np.zeros(2), np.full(2, 1e-11), shape)
+    points = Points(1.5, np.full(3, 5e-9), np.array([-2e-9, 33e-9, 1e-9]), LOW_S, HIGH_S)
+    told = nll_each(table, points, 1e-11)
+    rare = 0.0 if shape is None else np.log(100)
+    assert told[0] == pytest.approx(200**2 / 2 + np.log(200 * np.sqrt(2 * np.pi)) + rare, rel=1e-8)
+    assert told[1] == pytest.approx(3300**2 / 2, rel=1e-5)
+    assert told[2] == pytest.approx(100**2 / 2 + np.log(2 * np.pi) / 2 + rare, rel=1e-8)
 
 
 def test_units_of_conductance_do_not_matter():
