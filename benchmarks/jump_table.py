@@ -28,11 +28,11 @@ from machine import Figure, machine, repeated
 from modeling_bias import network_part
 from numpy.typing import NDArray
 
-from hil.protocols.jump_table.fitted import Tried, held_out
+from hil.protocols.jump_table.judging.fitted import Tried, held_out
+from hil.protocols.jump_table.judging.report import compared_lines
 from hil.protocols.jump_table.metrics import ks2d, ovle, ssd
-from hil.protocols.jump_table.reading import read_points
-from hil.protocols.jump_table.report import compared_lines
-from hil.protocols.jump_table.truth import truths_of
+from hil.protocols.jump_table.models.truth import truths_of
+from hil.protocols.jump_table.reading.measured import read_points
 
 Floats = NDArray[np.float64]
 

@@ -17,11 +17,11 @@ from hil.errors import ConfigError
 from hil.keeper import Progress
 
 if typing.TYPE_CHECKING:
-    from hil.protocols.jump_table.fitted import Fitted, Tried
     from hil.protocols.jump_table.fitting.method import Method
+    from hil.protocols.jump_table.judging.fitted import Fitted, Tried
     from hil.protocols.jump_table.profile import Profile
-    from hil.protocols.jump_table.read_noise import ReadNoise
-    from hil.protocols.jump_table.reading import Measured
+    from hil.protocols.jump_table.reading.measured import Measured
+    from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
 
 @click.group()
@@ -88,6 +88,7 @@ def jump_table(
     bounds: str | None,
     cell: int | None,
     voltage: float | None,
+    read_noise: float | None,
     seed: int,
     runs_folder: Path,
     as_json: bool,
@@ -96,16 +97,16 @@ def jump_table(
     console = Console(as_json)
     methods = _methods(method_name, settings, compare)
     place = place_of(source, runs_folder)
-    measured = measured_of(place, bounds, cell, voltage, one_sided=one_sided)
+    measured = measured_of(place, bounds, cell, voltage, read_noise, one_sided=one_sided)
     show_measured(console, measured)
     path = _out(place, out)
     high_s = _pulse_high_s(measured, pulse_high)
-    noise, about_noise = noise_of(measured, seed)
+    noise, about_noise = noise_of(measured, read_noise, seed)
     console.line(f"noise    {about_noise}")
     work = _Work(console, measured, seed)
     tried = work.judged(methods)
     fits = work.fitted(methods[method_name])
-    profiles = _profiles(console, fits, noise, keep=keep_read_noise)
+    profiles = _profiles(console, measured, fits, noise, keep=keep_read_noise)
     _write(path, method_name, measured, profiles, high_s, None if keep_read_noise else noise)
     pictures = _draw(path, method_name, measured, fits, tried)
     console.line(f"model    {path}")
@@ -167,7 +168,7 @@ class _Work:
     """Fits and judges, and says how far it is."""
 
     def __init__(self, console: Console, measured: "Measured", seed: int) -> None:
-        from hil.protocols.jump_table.truth import truths_of
+        from hil.protocols.jump_table.models.truth import truths_of
 
         self.console = console
         self.measured = measured
@@ -176,7 +177,7 @@ class _Work:
 
     def judged(self, methods: "dict[str, Method]") -> "list[Tried]":
         """Judge methods by a third of the points."""
-        from hil.protocols.jump_table.fitted import held_out
+        from hil.protocols.jump_table.judging.fitted import held_out
 
         tried = []
         with _Line(self.console, self.measured, len(methods)) as line:
@@ -189,7 +190,7 @@ class _Work:
 
     def fitted(self, method: "Method") -> "list[Fitted]":
         """Fit all points."""
-        from hil.protocols.jump_table.fitted import fit_all
+        from hil.protocols.jump_table.judging.fitted import fit_all
 
         fits = []
         with _Line(self.console, self.measured, 1) as line:
@@ -224,16 +225,21 @@ class _Line:
 
 
 def _profiles(
-    console: Console, fits: "list[Fitted]", noise: "ReadNoise | None", *, keep: bool
+    console: Console,
+    measured: "Measured",
+    fits: "list[Fitted]",
+    noise: "ReadNoise | None",
+    *,
+    keep: bool,
 ) -> "dict[float, Profile]":
     """Take what a model file is to hold: without the meter's noise, if that is known."""
-    from hil.protocols.jump_table.read_errors import corrected, effect
+    from hil.protocols.jump_table.reading.read_errors import corrected, effect
 
+    every = [*measured.amplitudes, *([measured.control] if measured.control else [])]
     profiles = {}
     for one in fits:
         profile = one.fit.profile
         if noise is not None:
-            every = [fitted.points for fitted in fits]
             told = effect(profile, noise, every).sentence()
             console.line(f"         {one.points.voltage_v:+.4g} V: {told}")
             profile = profile if keep else corrected(profile, noise, every)
@@ -254,7 +260,7 @@ def _write(
     pulse_high_s: float,
     noise: "ReadNoise | None",
 ) -> None:
-    from hil.protocols.jump_table.model_file import write_model
+    from hil.protocols.jump_table.models.model_file import write_model
 
     low_s, high_s = measured.range_s
     points = sum(len(one) for one in measured.amplitudes)
@@ -277,9 +283,9 @@ def _draw(
     tried: "list[Tried]",
 ) -> list[Path]:
     """Draw the fit, and what it is compared with, beside the model file."""
-    from hil.protocols.jump_table.compare_picture import draw_compare
-    from hil.protocols.jump_table.fit_picture import draw_fit
-    from hil.protocols.jump_table.report import scores
+    from hil.protocols.jump_table.judging.compare_picture import draw_compare
+    from hil.protocols.jump_table.judging.fit_picture import draw_fit
+    from hil.protocols.jump_table.judging.report import scores
 
     origin = measured.title
     if measured.header is not None:
@@ -294,7 +300,7 @@ def _draw(
 
 
 def _show(console: Console, fits: "list[Fitted]", tried: "list[Tried]", method_name: str) -> None:
-    from hil.protocols.jump_table.report import compared_lines, fitted_lines, judged_lines
+    from hil.protocols.jump_table.judging.report import compared_lines, fitted_lines, judged_lines
 
     console.line()
     for line in fitted_lines(fits, method_name):
@@ -314,7 +320,7 @@ def _figures(
     measured: "Measured",
     seed: int,
 ) -> dict[str, Any]:
-    from hil.protocols.jump_table.report import fitted_figures
+    from hil.protocols.jump_table.judging.report import fitted_figures
 
     return {
         "model": str(path),

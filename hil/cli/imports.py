@@ -44,7 +44,7 @@ def jump_table(
     tables: tuple[str, ...], pulse_high: float, title: str, source: str, out: Path
 ) -> None:
     """Take published jump tables: three text files an amplitude."""
-    from hil.protocols.jump_table.imports import write_published
+    from hil.protocols.jump_table.models.imports import write_published
 
     prefixes: dict[float, Path] = {}
     for text, prefix in pairs(tables, "1.5V=tables/set", "--table").items():
@@ -64,7 +64,7 @@ def jump_table(
 @_out
 def neurosim(source: Path, out: Path) -> None:
     """Take NeuroSim's RealDevice: its constructor in Cell.cpp, or NAME = VALUE lines."""
-    from hil.protocols.jump_table.imports import write_neurosim
+    from hil.protocols.jump_table.models.imports import write_neurosim
 
     write_neurosim(out, source)
     click.echo(f"model    {out}")

@@ -15,8 +15,8 @@ from hil.runner import LARGEST_SEED
 from hil.units import format_quantity, quantity
 
 if TYPE_CHECKING:
-    from hil.protocols.jump_table.read_noise import ReadNoise
-    from hil.protocols.jump_table.reading import Measured
+    from hil.protocols.jump_table.reading.measured import Measured
+    from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
 _SIEMENS = Annotated[tuple[float, ...], quantity("S", "bounds")]
 
@@ -33,6 +33,10 @@ def points_options(command: Callable[..., None]) -> Callable[..., None]:
             "--voltage", type=Quantity("V"), help="Amplitude, where a file does not tell it."
         ),
         click.option(
+            "--read-noise", type=Quantity("S"),
+            help="Rms of the error of a reading; from 0 V pulses if left out.",
+        ),
+        click.option(
             "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True,
             help="Of splits, redraws and resamples.",
         ),
@@ -47,13 +51,24 @@ def points_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def measured_of(
-    place: Path, bounds: str | None, cell: int | None, voltage: float | None, *, one_sided: bool
+    place: Path,
+    bounds: str | None,
+    cell: int | None,
+    voltage: float | None,
+    read_noise: float | None,
+    *,
+    one_sided: bool,
 ) -> "Measured":
     """Read the points of a run or a file."""
-    from hil.protocols.jump_table.reading import read_points
+    from hil.protocols.jump_table.reading.measured import read_points
 
     return read_points(
-        place, bounds_s=_bounds(bounds), cell=cell, voltage_v=voltage, one_sided=one_sided
+        place,
+        bounds_s=_bounds(bounds),
+        cell=cell,
+        voltage_v=voltage,
+        read_noise_s=read_noise,
+        one_sided=one_sided,
     )
 
 
@@ -83,9 +98,11 @@ def show_measured(console: Console, measured: "Measured") -> None:
     ends = {"lower": measured.low_s, "upper": measured.high_s}
     if not np.isfinite([*ends.values()]).any():
         console.line(
-            "         no bounds: readings pile up nowhere; --bounds LOW,HIGH states them if there "
-            "are any"
+            "         no bounds: readings pile up nowhere, as noisy ones never do; state them "
+            "with --bounds LOW,HIGH if there are any"
         )
+    if measured.skipped:
+        console.line(f"         {measured.skipped:,} points without a reading are left out")
     known = {name: end for name, end in ends.items() if np.isfinite(end)}
     for name, end in known.items():
         stopped = sum(
@@ -98,10 +115,15 @@ def show_measured(console: Console, measured: "Measured") -> None:
         )
 
 
-def noise_of(measured: "Measured", seed: int) -> "tuple[ReadNoise | None, str]":
-    """Find the read noise from the 0 V pulses, and say what is known of it."""
-    from hil.protocols.jump_table.read_noise import NO_CONTROL, read_noise
+def noise_of(
+    measured: "Measured", told_s: float | None, seed: int
+) -> "tuple[ReadNoise | None, str]":
+    """Take the read noise as told, or from the 0 V pulses, and say what is known of it."""
+    from hil.protocols.jump_table.reading.read_noise import NO_CONTROL, ReadNoise, read_noise
 
+    if told_s is not None:
+        noise = ReadNoise.constant(told_s, *measured.range_s)
+        return noise, f"a reading is off by {format_quantity(told_s, 'S', 3)} rms, as told"
     if measured.control is None:
         return None, NO_CONTROL
     try:

@@ -18,7 +18,7 @@ from hil.units import quantity
 if typing.TYPE_CHECKING:
     from hil.protocols.jump_table.bias.promise import Bias
     from hil.protocols.jump_table.bias.training import Training
-    from hil.protocols.jump_table.twin import Comparison, Twin
+    from hil.protocols.jump_table.judging.twin import Comparison, Twin
 
 RATES = "0.03,0.1,0.3,1,3,10"
 """Learning rates that are tried: the best one grows with what a pulse does to the device."""
@@ -84,18 +84,19 @@ def twin(
     bounds: str | None,
     cell: int | None,
     voltage: float | None,
+    read_noise: float | None,
     seed: int,
     runs_folder: Path,
     as_json: bool,
 ) -> None:
     """Tell how far MODEL is from what was measured: SSD, OVLE, KS, and the modeling bias."""
-    from hil.protocols.jump_table.report import judgement_lines
-    from hil.protocols.jump_table.twin import Comparison
+    from hil.protocols.jump_table.judging.report import judgement_lines
+    from hil.protocols.jump_table.judging.twin import Comparison
 
     console = Console(as_json)
     training = _training(settings, network)
     place = place_of(source, runs_folder)
-    measured = measured_of(place, bounds, cell, voltage, one_sided=True)
+    measured = measured_of(place, bounds, cell, voltage, read_noise, one_sided=True)
     show_measured(console, measured)
     comparison = Comparison(measured, model, seed)
     _show_task(console, comparison, model)
@@ -219,8 +220,8 @@ def _draw(
 ) -> list[Path]:
     import numpy as np
 
-    from hil.protocols.jump_table.fit_picture import Bias as Curve
-    from hil.protocols.jump_table.fit_picture import Compared, draw_twin
+    from hil.protocols.jump_table.judging.fit_picture import Bias as Curve
+    from hil.protocols.jump_table.judging.fit_picture import Compared, draw_twin
 
     measured = comparison.measured
     origin = measured.title if measured.header is None else caption_of(measured.header, place)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hil.cli.main import main
-from hil.protocols.jump_table.truth import tables_of
+from hil.protocols.jump_table.models.truth import tables_of
 from hil.simulators.models.files import get_model
 
 Hil = Callable[..., Any]

@@ -7,10 +7,10 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from hil.protocols.jump_table.fitting.method import Fit, Method
+from hil.protocols.jump_table.fitting.shapes import laid_out, moments
 from hil.protocols.jump_table.fitting.spline import Spline
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Floats, Profile
-from hil.protocols.jump_table.shapes import laid_out, moments
 
 _ROUNDS = 6
 """How often what stopped steps would have been is drawn anew from the shape that it makes."""

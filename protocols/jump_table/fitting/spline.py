@@ -105,16 +105,16 @@ class Spline(Method, frozen=True, kw_only=True):
         first, values = cubic((points.conductance_s - low_s) / (high_s - low_s), self.basis)
         likelihood = Likelihood(self.basis, self.basis, first, values, values, readings)
         evidence = Evidence(likelihood, roughness(self.basis, self.order))
-        with scatter_demanded(points):
-            logs = smoothest(evidence)
-            parts, value = _parts(evidence, logs)
         share = np.linspace(0, 1, (self.basis - 3) * math.ceil(100 / (self.basis - 3)) + 1)
         curves = dense(*cubic(share, self.basis), self.basis)
         side = self._side(points.voltage_v)
-        if side:
-            mean, drawn = _signed(likelihood, parts, curves, side, self.draws, rng)
-        else:
-            mean, drawn = _free(parts, self.draws, rng)
+        with scatter_demanded(points):
+            logs = smoothest(evidence)
+            parts, value = _parts(evidence, logs)
+            if side:
+                mean, drawn = _signed(likelihood, parts, curves, side, self.draws, rng)
+            else:
+                mean, drawn = _free(parts, self.draws, rng)
         draws = _in_siemens(drawn, curves, readings, side)
         mean_s, sigma_s = _in_siemens(mean[None], curves, readings, side)[0]
         profile = Profile(low_s + share * (high_s - low_s), mean_s, sigma_s)

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 
 from hil.errors import ConfigError
 from hil.protocols.jump_table.fitting.local import Local, _shape
+from hil.protocols.jump_table.fitting.shapes import laid_out
 from hil.protocols.jump_table.fitting.spline import Spline
 from hil.protocols.jump_table.metrics import ks2d, pit, pit_distance
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
-from hil.protocols.jump_table.shapes import laid_out
 
 Floats = NDArray[np.float64]
 

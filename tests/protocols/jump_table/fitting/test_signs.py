@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import LinearConstraint, minimize
 from scipy.stats import kstest, truncnorm
 
+from hil.errors import ConfigError
 from hil.protocols.jump_table.fitting.censored import Likelihood, Scaled, Top, climb
 from hil.protocols.jump_table.fitting.method import Fit
 from hil.protocols.jump_table.fitting.signs import draws_above, steer_above
@@ -144,3 +145,13 @@ def test_a_wrong_sign_shows_in_sigma() -> None:
     assert found.mean_s.max() <= 0
     wide_s = np.hypot(mean_s, sigma_s)
     assert found.sigma_s[:30] == pytest.approx(wide_s, rel=0.25)
+
+
+def test_steps_that_a_wrong_sign_leaves_no_scatter_are_refused() -> None:
+    """Of steps in whole grains of 5 nS most stand still, and a sign presses sigma to nothing."""
+    plain = drawn(2000, 5)
+    step_s = np.round(plain.step_s / 5e-9) * 5e-9
+    points = Points(1.0, plain.conductance_s, step_s, -2e-9, 43e-9)
+    assert np.mean(step_s == 0) > 0.9
+    with pytest.raises(ConfigError, match="no scatter"):
+        signed(points, "rising")

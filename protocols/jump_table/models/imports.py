@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from hil.errors import ConfigError
-from hil.protocols.jump_table.model_file import write_model
-from hil.protocols.jump_table.neurosim_cell import neurosim_parameters, write_neurosim
+from hil.protocols.jump_table.fitting.shapes import laid_out, moments
+from hil.protocols.jump_table.models.model_file import write_model
+from hil.protocols.jump_table.models.neurosim_cell import neurosim_parameters, write_neurosim
 from hil.protocols.jump_table.profile import Floats, Profile
-from hil.protocols.jump_table.shapes import laid_out, moments
 from hil.simulators.models.jump_table import JumpTable, Table
 from hil.simulators.models.layers.layer import Layered
 from hil.simulators.models.model import Device

@@ -8,13 +8,18 @@ import numpy as np
 from hil.errors import ConfigError
 from hil.protocols.jump_table.bias.synapses import Synapses
 from hil.protocols.jump_table.fitting.local import Local
-from hil.protocols.jump_table.judge import Judgement, fitted_reference, judge, known_reference
+from hil.protocols.jump_table.judging.judge import (
+    Judgement,
+    fitted_reference,
+    judge,
+    known_reference,
+)
+from hil.protocols.jump_table.models.truth import axis_of, tables_of, truths_of
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
-from hil.protocols.jump_table.read_errors import blurred
-from hil.protocols.jump_table.read_noise import ReadNoise
-from hil.protocols.jump_table.reading import Measured
-from hil.protocols.jump_table.truth import axis_of, tables_of, truths_of
+from hil.protocols.jump_table.reading.measured import Measured
+from hil.protocols.jump_table.reading.read_errors import blurred
+from hil.protocols.jump_table.reading.read_noise import ReadNoise
 from hil.units import format_quantity
 
 NEAR = 0.01

@@ -16,7 +16,7 @@ from hil.limits import Limits, PhaseLimits
 from hil.program import pulse, read
 from hil.protocol import RunView
 from hil.protocols.jump_table.collect import JumpTableCollection
-from hil.protocols.jump_table.model_file import SHAPE_TOLERANCE, needed_rows, write_model
+from hil.protocols.jump_table.models.model_file import SHAPE_TOLERANCE, needed_rows, write_model
 from hil.protocols.jump_table.profile import Profile
 from hil.simulators.models import get_model
 from hil.simulators.models.jump_table import JumpTable

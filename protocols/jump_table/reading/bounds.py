@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hil.errors import ConfigError
 from hil.protocols.jump_table.points import Points
-from hil.protocols.jump_table.read_noise import ReadNoise
+from hil.protocols.jump_table.reading.read_noise import ReadNoise
 from hil.units import format_quantity
 
 Floats = NDArray[np.float64]

@@ -33,11 +33,11 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.protocols.jump_table.density import LogDensity
 from hil.protocols.jump_table.fitting.method import Fit
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
-from hil.protocols.jump_table.read_noise import NO_CONTROL, ReadNoise, read_noise
+from hil.protocols.jump_table.reading.density import LogDensity
+from hil.protocols.jump_table.reading.read_noise import NO_CONTROL, ReadNoise, read_noise
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hil.protocols.jump_table.panel_picture import LOWERS, RAISES, color_of
+from hil.protocols.jump_table.judging.panel_picture import LOWERS, RAISES, color_of
 from hil.protocols.pictures import save
 from hil.simulators.crossbar.picture import placed
 

@@ -6,11 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from hil.errors import ConfigError
-from hil.protocols.jump_table.imports import model_profiles
+from hil.protocols.jump_table.models.imports import model_profiles
 from hil.protocols.jump_table.profile import Floats, Profile
-from hil.protocols.jump_table.reading import Measured
+from hil.protocols.jump_table.reading.measured import Measured
 from hil.simulators.models.files import find_model_file, make_model, resolve
-
 
 ROWS = 100
 """Conductances on which a model and a device are compared, as many as in published tables."""

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from hil.protocols.jump_table import compare_picture, fit_picture
-from hil.protocols.jump_table.compare_picture import Score, draw_compare
-from hil.protocols.jump_table.fit_picture import Bias, Compared, draw_fit, draw_twin
 from hil.protocols.jump_table.fitting.method import Fit
+from hil.protocols.jump_table.judging import compare_picture, fit_picture
+from hil.protocols.jump_table.judging.compare_picture import Score, draw_compare
+from hil.protocols.jump_table.judging.fit_picture import Bias, Compared, draw_fit, draw_twin
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Floats, Profile
 

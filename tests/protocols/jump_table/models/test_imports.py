@@ -10,16 +10,16 @@ from scipy.stats import gamma, kstest, norm
 
 from hil.config import find_bench
 from hil.errors import ConfigError
-from hil.protocols.jump_table.imports import (
+from hil.protocols.jump_table.fitting.shapes import moments
+from hil.protocols.jump_table.models.imports import (
     model_profiles,
     neurosim_parameters,
     table_profile,
     write_neurosim,
     write_published,
 )
-from hil.protocols.jump_table.model_file import write_model
+from hil.protocols.jump_table.models.model_file import write_model
 from hil.protocols.jump_table.profile import Profile
-from hil.protocols.jump_table.shapes import moments
 from hil.simulators.models import get_model
 from hil.simulators.models.model import Device
 from tests.simulators.models.drives import waveform

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from hil.decode import decode
 from hil.errors import ConfigError
-from hil.protocols.jump_table.bounds import (
+from hil.protocols.jump_table.collect import JumpTableCollection
+from hil.protocols.jump_table.points import Points
+from hil.protocols.jump_table.reading.bounds import (
     Bounds,
     bounded,
     found_bounds,
     given_bounds,
     refuse_beyond,
 )
-from hil.protocols.jump_table.collect import JumpTableCollection
-from hil.protocols.jump_table.points import Points
-from hil.protocols.jump_table.pulses import Pulses, pulses_of_file
-from hil.protocols.jump_table.read_noise import LEAST, ReadNoise, read_noise
+from hil.protocols.jump_table.reading.pulses import Pulses, pulses_of_file
+from hil.protocols.jump_table.reading.read_noise import LEAST, ReadNoise, read_noise
 from hil.store import FILE, Header, RunRecord
 
 Floats = NDArray[np.float64]
@@ -51,8 +51,8 @@ class Measured:
     control : Points or None
         Pulses of 0 V, where there are any.
     low_s, high_s : float
-        Bounds of the device (S); infinite where none was given or found. Where read noise blurs
-        them, those of the points are further inside: see `hil.protocols.jump_table.bounds`.
+        Bounds of the device (S); infinite where none was given or found. Where noise blurs
+        them, those of the points are further inside: see `reading.bounds`.
     title, source : str
         What was measured, and where it was read from.
     window_s : (low, high) or None
@@ -117,7 +117,7 @@ def read_points(
     conductance_before_s, conductance_after_s; ``kind``, ``in_window`` and ``cell`` are heeded),
     or conductance and step (``G (uS), dG (uS)``, conductance_s, step_s; pulse_voltage_v unless
     it is given here), or a log of pulses in order of time (pulse_voltage_v, conductance_s: the
-    reading after each; no voltage for a reading alone). See `hil.protocols.jump_table.pulses`.
+    reading after each; no voltage for a reading alone). See `reading.pulses`.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import binom
 
 from hil.protocols.jump_table.fitting.method import Fit
-from hil.protocols.jump_table.panel_picture import (
+from hil.protocols.jump_table.judging.panel_picture import (
     LEFT,
     RAISES,
     TRUTH,

@@ -11,14 +11,14 @@ from scipy.stats import binom
 from hil.config import find_bench
 from hil.errors import ConfigError
 from hil.protocol import RunView
-from hil.protocols.jump_table.bounds import bounded, given_bounds
 from hil.protocols.jump_table.collect import JumpTableCollection
-from hil.protocols.jump_table.density import LogDensity
 from hil.protocols.jump_table.fitting.method import Fit
 from hil.protocols.jump_table.fitting.spline import Spline
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
-from hil.protocols.jump_table.read_errors import (
+from hil.protocols.jump_table.reading.bounds import bounded, given_bounds
+from hil.protocols.jump_table.reading.density import LogDensity
+from hil.protocols.jump_table.reading.read_errors import (
     FLOOR,
     NO_CONTROL,
     ReadNoise,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import ConfigError
-from hil.protocols.jump_table.delimited import Delimited, Texts
+from hil.protocols.jump_table.reading.delimited import Delimited, Texts
 
 Floats = NDArray[np.float64]
 

@@ -17,9 +17,9 @@ from hil.errors import ConfigError, StoreError
 from hil.export import export_table
 from hil.keeper import Progress
 from hil.protocols.basics.read_map import ReadMap
-from hil.protocols.jump_table.bounds import found_bounds
 from hil.protocols.jump_table.collect import JumpTableCollection
-from hil.protocols.jump_table.reading import Measured, read_points
+from hil.protocols.jump_table.reading.bounds import found_bounds
+from hil.protocols.jump_table.reading.measured import Measured, read_points
 from hil.protocols.jump_table.summary import steps_of
 from hil.store import FILE, RunRecord
 
@@ -422,7 +422,7 @@ def test_a_file_that_is_no_table_of_points_is_told(
 
 
 def test_a_folder_that_cannot_be_read_as_a_file_is_told(tmp_path: Path) -> None:
-    from hil.protocols.jump_table.delimited import Delimited
+    from hil.protocols.jump_table.reading.delimited import Delimited
 
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         Delimited(tmp_path)

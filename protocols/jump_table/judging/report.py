@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hil.protocols.jump_table.compare_picture import Score
-from hil.protocols.jump_table.fitted import Fitted, Tried
-from hil.protocols.jump_table.judge import Judgement
+from hil.protocols.jump_table.judging.compare_picture import Score
+from hil.protocols.jump_table.judging.fitted import Fitted, Tried
+from hil.protocols.jump_table.judging.judge import Judgement
 from hil.protocols.jump_table.metrics import Distance, Interval
 from hil.units import format_quantity
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hil.protocols.jump_table.fitting.method import Fit, Method
-from hil.protocols.jump_table.judge import (
+from hil.protocols.jump_table.judging.judge import (
     Judgement,
     fitted_reference,
     judge,

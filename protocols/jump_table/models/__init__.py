@@ -1,0 +1,1 @@
+"""Jump tables as model files: written, taken from others, and told of simulated devices."""

@@ -1,0 +1,1 @@
+"""Points of jump tables: read from runs and files, their bounds, and what read noise does."""
