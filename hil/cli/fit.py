@@ -24,7 +24,7 @@ if typing.TYPE_CHECKING:
     from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
 
-@click.group()
+@click.group(epilog="Example: hil fit jump-table last --method binning")
 def fit() -> None:
     """Fit a model to what was measured."""
 

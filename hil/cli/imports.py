@@ -19,7 +19,7 @@ _out = click.option(
 )  # fmt: skip
 
 
-@click.group("import")
+@click.group("import", epilog="Example: hil import neurosim Cell.cpp --out agsi.toml")
 def import_() -> None:
     """Make a model file, which is a bench at once, of what others published."""
 

@@ -32,9 +32,7 @@ def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None
         context.exit()
 
 
-@click.command(
-    add_help_option=False, epilog="Example: hil twin last tiox-w3.toml --network ./mnist"
-)
+@click.command(add_help_option=False, epilog="Example: hil twin last tiox-w3.toml")
 @click.argument("source", metavar="RUN|FILE.csv")
 @click.argument("model", metavar="MODEL")
 @click.option(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
+from hil.one_thread import one_thread
 from hil.simulators.crossbar import ports_mesh as meshes
 from hil.simulators.crossbar.linear import FLOOR_OHM
 from hil.simulators.crossbar.network import Network
@@ -38,7 +39,7 @@ class Ports:
         The shape does not fit, or a conductance is negative, infinite or not a number.
     """
 
-    @meshes.one_thread
+    @one_thread
     def __init__(self, network: Network, conductance_s: ArrayLike) -> None:
         given = np.asarray(conductance_s, dtype=np.float64)
         if given.shape != (network.rows, network.columns):
@@ -59,7 +60,7 @@ class Ports:
         self._ends = merged(network, given)
 
     @cached_property
-    @meshes.one_thread
+    @one_thread
     def admittance_s(self) -> Floats:
         """(rows + columns, rows + columns) float64: currents into the near ends per volt (S).
 
@@ -72,7 +73,7 @@ class Ports:
         return admittance_s
 
     @cached_property
-    @meshes.one_thread
+    @one_thread
     def transfer_s(self) -> Floats:
         """(columns, rows) float64: currents into the columns' near sources per volt (S).
 
@@ -83,7 +84,7 @@ class Ports:
         return np.ascontiguousarray(self._between(near_columns, self._rows))
 
     @cached_property
-    @meshes.one_thread
+    @one_thread
     def two_point_ohm(self) -> Floats:
         """(rows, columns) float64: resistance between near ends, all other lines floating (ohm).
 
@@ -93,7 +94,7 @@ class Ports:
         mesh = meshes.without(self._ends, self._near) if self._far else self._ends
         return meshes.two_point_ohm(mesh, self.network.rows)
 
-    @meshes.one_thread
+    @one_thread
     def read_map_s(self, row_share: float | None, column_share: float | None) -> Floats:
         """Return what reading every cell in its turn gives, per volt, without solving for each.
 

@@ -5,40 +5,15 @@ of a network of resistors with its sign turned and without its diagonal, which i
 row. It is symmetric, C-contiguous, and whole unless it is said that only its upper triangle is.
 """
 
-import functools
-import threading
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
-from threadpoolctl import ThreadpoolController
 
 from hil.simulators.crossbar import ports_kernel as kernel
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
-
-_BLAS, _ALONE = ThreadpoolController(), threading.RLock()
-_Call = TypeVar("_Call", bound=Callable[..., object])
-
-
-def one_thread(call: _Call) -> _Call:
-    """Decorate what keeps to one thread in its linear algebra.
-
-    Matrices of some hundred lines are too small for more: threads that wait for each other cost
-    up to five times what they save. The limit is the whole process's, so one call at a time has
-    it: else what one of them puts back is what another has set.
-    """
-
-    @functools.wraps(call)
-    def alone(*args: object, **kwargs: object) -> object:
-        with _ALONE, _BLAS.limit(limits=1, user_api="blas"):
-            return call(*args, **kwargs)
-
-    return cast("_Call", alone)
 
 
 def eliminate(laplacian: Floats, outer: Floats, mesh: Floats) -> Floats:

@@ -29,6 +29,11 @@ MODEL_FILE = (
     Path(sys.modules[PhysicsFile.__module__].__file__ or "").parent / "models" / "tiox.toml"
 )
 RUN = ("run", "jump-table", "--bench", "tiox", "--seed", "3")
+NEUROSIM = """
+maxConductance = 3.8462e-8; minConductance = 3.0769e-9; NL_LTP = 2.4; NL_LTD = -4.88;
+maxNumLevelLTP = 97; maxNumLevelLTD = 100; sigmaCtoC = 0.035;
+writeVoltageLTP = 3.2; writeVoltageLTD = 2.8; writePulseWidthLTP = 300e-6;
+"""
 HEAVY = ("numpy", "numba", "scipy", "matplotlib", "torch", "rich", "msgspec", "sqlite3")
 
 
@@ -42,7 +47,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Measure once for all tests that only look at a run."""
     folder = tmp_path_factory.mktemp("measured") / "2026-11-22_101403_jump-table_tiox"
     named = find_bench("tiox", {"cells": "2", "sample.device": "W3/D14"})
-    protocol = PROTOCOLS.load("jump-table")(points=10)
+    protocol = PROTOCOLS.load("jump-table")(points=20)
     runner.start("jump-table", protocol, named, named.build(3), seed=3, folder=folder)
     return folder
 
@@ -97,6 +102,8 @@ def test_the_example_in_each_help_works(
     hil: Callable[..., Any], tmp_path: Path, command: str
 ) -> None:
     (tmp_path / "sweep.csv").write_text("time_s,voltage_v\n0,0\n1,2\n", encoding="utf-8")
+    (tmp_path / "Cell.cpp").write_text(NEUROSIM, encoding="utf-8")
+    shutil.copy(MODEL_FILE, tmp_path / "tiox-w3.toml")
     shown = hil(*command.split(), "--help")
     assert shown.code == 0
     example = re.search(r"Example: hil (.+)", shown.out)
@@ -246,7 +253,7 @@ def test_show_tells_parameters_events_notes_and_figures(hil: Callable[..., Any])
     assert hil("note", "last", "probe lifted after 40 minutes").code == 0
     shown = hil("show", "last").out
     for text in (
-        "finished", "seed 3", "points = 10", "bench     tiox  (physics, 2 cells)  W3/D14",
+        "finished", "seed 3", "points = 20", "bench     tiox  (physics, 2 cells)  W3/D14",
         "numpy", "probe lifted after 40 minutes", "+1.80 V         20",
     ):  # fmt: skip
         assert text in shown

@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Meta
 
 from hil.export import needed
+from hil.one_thread import one_thread
 from hil.protocols.jump_table.fitting.checks import check_points
 from hil.protocols.jump_table.fitting.method import Fit, Method
 from hil.protocols.jump_table.points import Points
@@ -54,6 +55,7 @@ class Kriging(Method, frozen=True, kw_only=True):
     ] = 500
     draws: Annotated[int, Meta(ge=0, le=100_000, description="draws from the posterior")] = 200
 
+    @one_thread
     def fit(self, points: Points, rng: np.random.Generator) -> Fit:
         """Fit both processes; see `Method.fit`. The generator draws points and posterior."""
         check_points(points, _LEAST, "kriging")

@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from msgspec import Meta
 
+from hil.one_thread import one_thread
 from hil.protocols.jump_table.fitting.censored import (
     LEAST_LOG_SIGMA,
     Likelihood,
@@ -55,6 +56,7 @@ class Polynomial(Method, frozen=True, kw_only=True):
     ] = True
     draws: Annotated[int, Meta(ge=1, le=100_000, description="from the posterior")] = 300
 
+    @one_thread
     def fit(self, points: Points, rng: np.random.Generator) -> Fit:
         """Fit one amplitude.
 

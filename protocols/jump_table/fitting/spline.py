@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from msgspec import Meta
 
+from hil.one_thread import one_thread
 from hil.protocols.jump_table.fitting.censored import (
     Likelihood,
     NoScatter,
@@ -81,6 +82,7 @@ class Spline(Method, frozen=True, kw_only=True):
     ] = "none"
     draws: Annotated[int, Meta(ge=1, le=100_000, description="from the posterior")] = 300
 
+    @one_thread
     def fit(self, points: Points, rng: np.random.Generator) -> Fit:
         """Fit one amplitude.
 

@@ -1,7 +1,6 @@
 """The port mesh, against a nodal analysis that shares nothing with it, and against physics."""
 
 import math
-import threading
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from hil.errors import ConfigError
 from hil.simulators.crossbar import ports_blocks, ports_mesh
@@ -348,24 +346,3 @@ def test_wrong_shapes_are_refused():
     network, g = array(3, 4)
     with pytest.raises(ConfigError, match=r"conductance_s is \(4, 3\).*3 rows and 4 columns"):
         Ports(network, g.T)
-
-
-def test_one_call_at_a_time_has_the_one_thread():
-    """Two that overlap would put back what the other one had set."""
-    second_is_in = threading.Event()
-
-    def threads():
-        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-
-    @ports_mesh.one_thread
-    def first():
-        other.start()
-        assert not second_is_in.wait(0.1)
-        return threads()
-
-    other = threading.Thread(target=ports_mesh.one_thread(second_is_in.set))
-    with threadpool_limits(2, user_api="blas"):
-        assert first() == {1}
-        other.join()
-        assert second_is_in.is_set()
-        assert threads() == {2}

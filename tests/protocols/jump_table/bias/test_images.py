@@ -30,7 +30,7 @@ def write(folder: Path, mark: str = "-", zipped: bool = True) -> Path:
         (f"t10k-labels{mark}idx1-ubyte", LABELS[:3]),
     ):
         if zipped:
-            (folder / f"{name}.gz").write_bytes(gzip.compress(idx(values)))
+            (folder / f"{name}.gz").write_bytes(gzip.compress(idx(values), mtime=0))
         else:
             (folder / name).write_bytes(idx(values))
     return folder
@@ -65,18 +65,30 @@ WRONG[2] = 11
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        (IMAGES, gzip.compress(idx(PIXELS))[:-40], "cut off or damaged"),
-        (IMAGES, gzip.compress(idx(PIXELS))[:-6] + b"abcdef", "cut off or damaged"),
+        (IMAGES, gzip.compress(idx(PIXELS), mtime=0)[:-40], "cut off or damaged"),
+        (IMAGES, gzip.compress(idx(PIXELS), mtime=0)[:-6] + b"abcdef", "cut off or damaged"),
         (IMAGES, b"\x1f\x8b" + bytes(30), "cut off or damaged"),
-        (IMAGES, gzip.compress(idx(PIXELS))[:10] + b"\xff" * 30, "cut off or damaged"),
-        (IMAGES, gzip.compress(idx(PIXELS)[:-1]), "announces 7 x 6 x 6 bytes and has 251"),
-        (IMAGES, gzip.compress(idx(PIXELS) + b"x"), "announces 7 x 6 x 6 bytes and has more"),
-        (IMAGES, gzip.compress(idx(PIXELS[:0])), "announces 0 x 6 x 6 bytes and has 0"),
-        (IMAGES, gzip.compress(idx(LABELS)), "not an idx file of pictures.*00000801"),
+        (IMAGES, gzip.compress(idx(PIXELS), mtime=0)[:10] + b"\xff" * 30, "cut off or damaged"),
+        (
+            IMAGES,
+            gzip.compress(idx(PIXELS)[:-1], mtime=0),
+            "announces 7 x 6 x 6 bytes and has 251",
+        ),
+        (
+            IMAGES,
+            gzip.compress(idx(PIXELS) + b"x", mtime=0),
+            "announces 7 x 6 x 6 bytes and has more",
+        ),
+        (IMAGES, gzip.compress(idx(PIXELS[:0]), mtime=0), "announces 0 x 6 x 6 bytes and has 0"),
+        (IMAGES, gzip.compress(idx(LABELS), mtime=0), "not an idx file of pictures.*00000801"),
         (IMAGES, b"", "begins with nothing"),
-        (IMAGES, gzip.compress(idx(PIXELS[:5])), "5 pictures and 7 labels in train"),
-        (IMAGES, gzip.compress(idx(PIXELS[:, :5])), "train on have .5, 6. pixels.*.6, 6."),
-        (ONE, gzip.compress(idx(WRONG)), "has the label 11"),
+        (IMAGES, gzip.compress(idx(PIXELS[:5]), mtime=0), "5 pictures and 7 labels in train"),
+        (
+            IMAGES,
+            gzip.compress(idx(PIXELS[:, :5]), mtime=0),
+            "train on have .5, 6. pixels.*.6, 6.",
+        ),
+        (ONE, gzip.compress(idx(WRONG), mtime=0), "has the label 11"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, name: str, data: bytes, said: str) -> None:
