@@ -254,7 +254,7 @@ def test_show_tells_parameters_events_notes_and_figures(hil: Callable[..., Any])
     shown = hil("show", "last").out
     for text in (
         "finished", "seed 3", "points = 20", "bench     tiox  (physics, 2 cells)  W3/D14",
-        "numpy", "probe lifted after 40 minutes", "+1.80 V         20",
+        "numpy", "probe lifted after 40 minutes", "+1.80 V         40",
     ):  # fmt: skip
         assert text in shown
 
