@@ -93,7 +93,7 @@ def errors(name: str, device: Device, count: int, seeds: int) -> Errors:
 
 def points_part(quick: bool) -> dict[str, Any]:
     """SSD and OVLE over the number of points on the paper's target device."""
-    seeds = 3 if quick else 20
+    seeds = 3 if quick else 100
     print(f"\nSSD / OVLE to the target device, means of {seeds} seeds, and the time of a fit")
     figures: dict[str, Any] = {}
     for side, direction in enumerate(("SET", "RESET")):

@@ -71,7 +71,12 @@ class PhysicsFile(BenchFile, kw_only=True, forbid_unknown_fields=True):
 
 
 class ModelAsBench(ModelFile, kw_only=True, forbid_unknown_fields=True):
-    """A model file in the place of a bench file: one cell, ideal source, limits as it is valid."""
+    """A model file in the place of a bench file: ideal source, limits as it is valid.
+
+    How many cells there are is for the command line to say (``--set bench.cells=20``).
+    """
+
+    cells: Annotated[int, Meta(ge=1, le=1_000_000, description="how many cells")] = 1
 
     def settled(self, folder: Path) -> PhysicsFile:
         """Make the bench file that this stands for; currents up to 0.5 mA, reads up to 0.2 V."""
@@ -89,4 +94,5 @@ class ModelAsBench(ModelFile, kw_only=True, forbid_unknown_fields=True):
             title=self.title,
             limits=Limits(read=read, switching=switching),
             device=Device(model=self.model, parameters=self.parameters),
+            cells=self.cells,
         ).settled(folder)

@@ -224,8 +224,11 @@ def test_the_same_seed_gives_the_same_records_and_a_left_out_one_is_told(
 
 
 def test_a_model_file_is_a_bench(hil: Callable[..., Any]) -> None:
-    told = hil("run", "jump-table", "--bench", MODEL_FILE, "--set=points=1", "--dry-run")
+    command = ("run", "jump-table", "--bench", MODEL_FILE, "--set=points=1", "--dry-run")
+    told = hil(*command)
     assert (told.code, told.err) == (0, "")
+    assert "1 cell)" in told.out
+    assert "3 cells)" in hil(*command, "--set=bench.cells=3").out
 
 
 # Looking at what was measured.
