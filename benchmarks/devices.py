@@ -7,6 +7,7 @@ import numpy as np
 from hil.protocols.jump_table.fitting.method import Method
 from hil.protocols.jump_table.fitting.methods import METHODS
 from hil.protocols.jump_table.fitting.synthetic import synthetic
+from hil.protocols.jump_table.models.truth import tables_of
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
 
@@ -50,12 +51,7 @@ def curved() -> list[Device]:
         (2.2 * np.exp(-(g - 3) / 9) + 0.05) * 1e-9,
         (0.35 + 1.6 * np.exp(-(((g - 12) / 8) ** 2))) * 1e-9,
     )
-    axis_s = np.linspace(5e-6, 30e-6, 100)
-    tiox = Profile(
-        axis_s,
-        3.7005172e-07 + 0.024281597 * axis_s - 5815.7731 * axis_s**2,
-        np.maximum(-9.3712168e-07 + 0.19322641 * axis_s - 504.82852 * axis_s**2, 1e-6),
-    )
+    tiox = tables_of("tiox", np.linspace(5e-6, 30e-6, 100)).profiles[-1.5]
     return [Device("pcm", pcm, 1.0), Device("TiOx -1.5 V", tiox, -1.5)]
 
 

@@ -231,6 +231,9 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, help="folder of the four idx files of MNIST")
     parser.add_argument("--json", type=Path, help="write the figures there")
     asked = parser.parse_args()
+    parts = asked.only.split(",")
+    if not set(parts) <= set(PARTS):
+        parser.error(f"--only {asked.only}: parts are {','.join(PARTS)}")
     print(machine("scipy", "torch", "optuna", "scikit-learn"))
     work = {
         "ks": lambda: ks_part(asked.quick),
@@ -239,7 +242,7 @@ def main() -> None:
         "tiox": lambda: tiox_part(asked.quick),
         "network": lambda: network_part(asked.quick, asked.mnist),
     }
-    figures = {name: work[name]() for name in asked.only.split(",")}
+    figures = {name: work[name]() for name in parts}
     if asked.json is not None:
         asked.json.write_text(json.dumps(figures, indent=1))
 

@@ -1,22 +1,29 @@
 """``hil fit``: from what was measured to a model file, which is a bench at once."""
 
-import typing
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from hil.cli.console import Console, caption_of
-from hil.cli.points import measured_of, noise_of, place_of, points_options, show_measured
+from hil.cli.points import (
+    beside,
+    measured_of,
+    noise_of,
+    place_of,
+    points_options,
+    refuse_loud,
+    show_measured,
+)
 from hil.cli.probe import Quantity
 from hil.cli.run import parameters_of
-from hil.cli.settings import pairs
-from hil.decode import decode, decode_text, unknown
-from hil.errors import ConfigError
+from hil.cli.settings import pairs, struct_of
+from hil.decode import unknown
+from hil.errors import ConfigError, MissingExtra
 from hil.keeper import Progress
 
-if typing.TYPE_CHECKING:
+if TYPE_CHECKING:
     from hil.protocols.jump_table.fitting.method import Method
     from hil.protocols.jump_table.judging.fitted import Fitted, Tried
     from hil.protocols.jump_table.profile import Profile
@@ -99,12 +106,14 @@ def jump_table(
     place = place_of(source, runs_folder)
     measured = measured_of(place, bounds, cell, voltage, read_noise, one_sided=one_sided)
     show_measured(console, measured)
-    path = _out(place, out)
+    path = _out(place, method_name, out)
     high_s = _pulse_high_s(measured, pulse_high)
     noise, about_noise = noise_of(measured, read_noise, seed)
     console.line(f"noise    {about_noise}")
+    if noise is not None and not keep_read_noise:
+        refuse_loud(noise)
     work = _Work(console, measured, seed)
-    tried = work.judged(methods)
+    tried = work.judged(methods, able_only=compare == "all")
     fits = work.fitted(methods[method_name])
     profiles = _profiles(console, measured, fits, noise, keep=keep_read_noise)
     _write(path, method_name, measured, profiles, high_s, None if keep_read_noise else noise)
@@ -127,28 +136,20 @@ def _methods(name: str, settings: tuple[str, ...], compare: str | None) -> "dict
     for other in others:
         if other not in every:
             raise ConfigError(unknown(other, every, "--compare", "method"))
-    method_type = METHODS.load(name)
-    hints = typing.get_type_hints(method_type, include_extras=True)
-    wanted: dict[str, Any] = {}
-    for key, text in pairs(settings, "sign=by-voltage").items():
-        if key not in method_type.__struct_fields__:
-            raise ConfigError(
-                unknown(key, method_type.__struct_fields__, f"--set {key}", "setting")
-            )
-        wanted[key] = decode_text(text, hints[key], f"--set {key}")
-    methods = {name: decode(wanted, method_type, f"method {name}")}
+    texts = pairs(settings, "sign=by-voltage")
+    methods: dict[str, Method] = {
+        name: struct_of(METHODS.load(name), texts, f"method {name}", "setting")
+    }
     return methods | {other: METHODS.load(other)() for other in others if other != name}
 
 
-def _out(place: Path, out: Path | None) -> Path:
+def _out(place: Path, method_name: str, out: Path | None) -> Path:
     """Find the place of the model file, and make sure that it can be written."""
+    from hil.protocols.jump_table.models.model_file import refuse_other_name
     from hil.whole_file import refuse_unwritable
 
-    path = out
-    if path is None:
-        path = place / "model.toml" if place.is_dir() else place.with_suffix(".toml")
-    if path.suffix != ".toml":
-        raise ConfigError(f"--out {path} does not end in .toml, as a model file does; name it so")
+    path = out or beside(place, f"{method_name}.toml")
+    refuse_other_name(path)
     refuse_unwritable(path)
     return path
 
@@ -175,17 +176,30 @@ class _Work:
         self.seed = seed
         self.truths = truths_of(measured)
 
-    def judged(self, methods: "dict[str, Method]") -> "list[Tried]":
-        """Judge methods by a third of the points."""
+    def judged(self, methods: "dict[str, Method]", *, able_only: bool) -> "list[Tried]":
+        """Judge methods by a third of the points; *able_only* leaves out what lacks its extra."""
+        tried: list[Tried] = []
+        lacking = []
+        with _Line(self.console, self.measured, len(methods)) as line:
+            for name, method in methods.items():
+                try:
+                    tried += self._judged(name, method, line)
+                except MissingExtra as error:
+                    if not able_only:
+                        raise
+                    lacking.append(f"without  {name}: {error}")
+        for text in lacking:
+            self.console.line(text)
+        return tried
+
+    def _judged(self, name: str, method: "Method", line: "_Line") -> "list[Tried]":
         from hil.protocols.jump_table.judging.fitted import held_out
 
         tried = []
-        with _Line(self.console, self.measured, len(methods)) as line:
-            for name, method in methods.items():
-                for points in self.measured.amplitudes:
-                    line.glance = f"judging {name}, {points.voltage_v:+.4g} V"
-                    tried.append(held_out(points, name, method, self.truths, self.seed))
-                    line.done(len(points))
+        for points in self.measured.amplitudes:
+            line.glance = f"judging {name}, {points.voltage_v:+.4g} V"
+            tried.append(held_out(points, name, method, self.truths, self.seed))
+            line.done(len(points))
         return tried
 
     def fitted(self, method: "Method") -> "list[Fitted]":
@@ -235,19 +249,20 @@ def _profiles(
     """Take what a model file is to hold: without the meter's noise, if that is known."""
     from hil.protocols.jump_table.reading.read_errors import corrected, effect
 
-    every = [*measured.amplitudes, *([measured.control] if measured.control else [])]
     profiles = {}
     for one in fits:
         profile = one.fit.profile
         if noise is not None:
-            told = effect(profile, noise, every).sentence()
+            alike = measured.alike(one.points)
+            told = effect(profile, noise, alike).sentence()
             console.line(f"         {one.points.voltage_v:+.4g} V: {told}")
-            profile = profile if keep else corrected(profile, noise, every)
+            profile = profile if keep else corrected(profile, noise, alike)
         profiles[one.points.voltage_v] = profile
     if noise is not None:
         console.line(
             "         it stays in the tables" if keep else
-            "         it is taken out of the tables and stands in the model as noise of readings"
+            "         it is taken out of the model's tables and stands in it as noise;\n"
+            "         what follows is as the meter shows it"
         )  # fmt: skip
     return profiles
 

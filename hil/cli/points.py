@@ -12,12 +12,17 @@ from hil.cli.probe import Quantity
 from hil.decode import decode_text
 from hil.errors import ConfigError
 from hil.runner import LARGEST_SEED
+from hil.store import RunRecord
 from hil.units import format_quantity, quantity
 
 if TYPE_CHECKING:
     from hil.protocols.jump_table.reading.measured import Measured
     from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
+LARGEST_NOISE = 0.5
+"""Largest rms of a reading over its value in a model: beyond it readings would be below 0."""
+
+_FILES = (".csv", ".txt", ".tsv", ".dat")
 _SIEMENS = Annotated[tuple[float, ...], quantity("S", "bounds")]
 
 
@@ -74,7 +79,16 @@ def measured_of(
 
 def place_of(source: str, runs_folder: Path) -> Path:
     """Tell whether a run or a file is meant, and where it is."""
-    return Path(source) if Path(source).is_file() else find_run(source, runs_folder)
+    if Path(source).is_file():
+        return Path(source)
+    if Path(source).suffix in _FILES and not Path(source).exists():
+        raise ConfigError(f"there is no file {source}; name a file of points, or a run")
+    return find_run(source, runs_folder)
+
+
+def beside(place: Path, name: str) -> Path:
+    """Name a file in the run's folder, or beside a file of points."""
+    return place / name if place.is_dir() else place.with_name(f"{place.stem}-{name}")
 
 
 def _bounds(text: str | None) -> tuple[float, float] | None:
@@ -95,11 +109,16 @@ def show_measured(console: Console, measured: "Measured") -> None:
         f"points   {measured.source}: {count:,} at {len(measured.amplitudes)} amplitude{several}, "
         f"G {low} to {high}"
     )
+    if measured.header is not None:
+        with RunRecord(Path(measured.source)) as record:
+            status = record.status
+        if status != "finished":
+            console.line(f"         the run is {status}; these are the points that it has")
     ends = {"lower": measured.low_s, "upper": measured.high_s}
     if not np.isfinite([*ends.values()]).any():
         console.line(
             "         no bounds: readings pile up nowhere, as noisy ones never do; state them "
-            "with --bounds LOW,HIGH if there are any"
+            "with --bounds LOW,HIGH, or a model ends at the extreme readings"
         )
     if measured.skipped:
         console.line(f"         {measured.skipped:,} points without a reading are left out")
@@ -110,8 +129,8 @@ def show_measured(console: Console, measured: "Measured") -> None:
             for points in measured.amplitudes
         )
         console.line(
-            f"         {name} bound {format_quantity(end, 'S', 4)}: {stopped:,} readings there "
-            "say only that the step would have gone on"
+            f"         {name} bound {format_quantity(end, 'S', 4)}: {stopped:,} steps end there, "
+            "and are taken as stopped by it"
         )
 
 
@@ -140,3 +159,13 @@ def noise_of(
         f"{high}) at {format_quantity(float(noise.conductance_s[middle]), 'S', 3)}, "
         f"{noise.relative:.2g} of its value on average"
     )
+
+
+def refuse_loud(noise: "ReadNoise") -> None:
+    """Raise ConfigError for a read noise that no model has, before anything is fitted."""
+    if noise.relative > LARGEST_NOISE:
+        raise ConfigError(
+            f"a read noise of {noise.relative:.2g} of the reading is more than the "
+            f"{LARGEST_NOISE:g} that a model may have; read longer, check --read-noise, or leave "
+            "the noise in the tables with --keep-read-noise"
+        )

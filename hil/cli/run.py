@@ -15,10 +15,10 @@ from hil.catalog import PROTOCOLS
 from hil.cli.console import RUNS, Console, caption_of, confirm, find_run, show_bench, show_cost
 from hil.cli.instruments import allow_option, lab_of, virtual_option
 from hil.cli.main import STOPPED
-from hil.cli.settings import pairs
+from hil.cli.settings import pairs, struct_of
 from hil.config import find_bench
-from hil.decode import decode, decode_text, unknown, unwrapped
-from hil.errors import CellFault, ConfigError, StoreError
+from hil.decode import decode, unwrapped
+from hil.errors import CellFault, StoreError
 from hil.hold import recall_stress
 from hil.protocol import Protocol, Table
 from hil.runner import LARGEST_SEED, Outcome, Plan, choose_seed, name_of_run, plan
@@ -246,15 +246,7 @@ def _split(settings: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
 
 def _parameters(name: str, settings: dict[str, str]) -> Protocol:
     protocol_type: type[Protocol] = PROTOCOLS.load(name)
-    hints = typing.get_type_hints(protocol_type, include_extras=True)
-    values: dict[str, Any] = {}
-    for key, text in settings.items():
-        if key not in protocol_type.__struct_fields__:
-            raise ConfigError(
-                unknown(key, protocol_type.__struct_fields__, f"--set {key}", "parameter")
-            )
-        values[key] = decode_text(text, hints[key], f"--set {key}")
-    return decode(values, protocol_type, f"protocol {name}")
+    return struct_of(protocol_type, settings, f"protocol {name}", "parameter")
 
 
 def _parameters_of(name: str) -> str:

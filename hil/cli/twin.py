@@ -1,27 +1,23 @@
 """``hil twin``: how far a model is from what was measured."""
 
-import typing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
 from hil.cli.console import Console, caption_of
-from hil.cli.points import measured_of, place_of, points_options, show_measured
+from hil.cli.points import beside, measured_of, place_of, points_options, show_measured
 from hil.cli.run import parameters_of
-from hil.cli.settings import pairs
-from hil.decode import decode, decode_text, unknown
+from hil.cli.settings import pairs, struct_of
+from hil.decode import decode_text
 from hil.errors import ConfigError
 from hil.keeper import Progress
 from hil.units import quantity
 
-if typing.TYPE_CHECKING:
+if TYPE_CHECKING:
     from hil.protocols.jump_table.bias.promise import Bias
     from hil.protocols.jump_table.bias.training import Training
     from hil.protocols.jump_table.judging.twin import Comparison, Twin
-
-RATES = "0.03,0.1,0.3,1,3,10"
-"""Learning rates that are tried: the best one grows with what a pulse does to the device."""
 
 
 def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -47,8 +43,8 @@ def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Networks on each.",
 )  # fmt: skip
 @click.option(
-    "--rates", default=RATES, show_default=True, metavar="RATE,RATE",
-    help="Learning rates to try on the device; one is taken as it is.",
+    "--rates", metavar="RATE,RATE",
+    help="Learning rates to try on the device, 0.03 to 10 if left out; one is taken as it is.",
 )  # fmt: skip
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the training: epochs=20."
@@ -74,7 +70,7 @@ def twin(
     network: str | None,
     pair: str | None,
     instances: int,
-    rates: str,
+    rates: str | None,
     settings: tuple[str, ...],
     workers: int | None,
     cluster: str | None,
@@ -104,10 +100,10 @@ def twin(
     if network is not None and chosen is not None:
         options = {
             "instances": instances, "rates": _rates(rates), "workers": workers,
-            "cluster": cluster, "journal": _beside(place, f"twin-{comparison.name}.jsonl"),
+            "cluster": cluster, "journal": beside(place, f"twin-{comparison.name}.jsonl"),
         }  # fmt: skip
         bias = _trained(console, comparison, chosen, network, training, seed, options)
-    path = out or _beside(place, f"twin-{comparison.name}.png")
+    path = out or beside(place, f"twin-{comparison.name}.png")
     pictures = _draw(path, comparison, twins, bias, place)
     for picture in pictures:
         console.line(f"picture  {picture}")
@@ -130,13 +126,9 @@ def _training(settings: tuple[str, ...], network: str | None) -> "Training":
     """Make the training with what is set; digits are 8 pixels wide."""
     from hil.protocols.jump_table.bias.training import Training
 
-    wanted: dict[str, Any] = {"crop": 8, "batch": 256} if network == "digits" else {}
-    hints = typing.get_type_hints(Training, include_extras=True)
-    for key, text in pairs(settings, "epochs=20").items():
-        if key not in Training.__struct_fields__:
-            raise ConfigError(unknown(key, Training.__struct_fields__, f"--set {key}", "setting"))
-        wanted[key] = decode_text(text, hints[key], f"--set {key}")
-    return decode(wanted, Training, "the training")
+    small = {"crop": 8, "batch": 256} if network == "digits" else {}
+    texts = pairs(settings, "epochs=20")
+    return struct_of(Training, texts, "the training", "setting", small)
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:
@@ -148,16 +140,13 @@ def _pair(text: str | None) -> tuple[float, float] | None:
     return float(volts[0]), float(volts[1])
 
 
-def _rates(text: str) -> list[float]:
-    rates: Any = decode_text(text, tuple[float, ...], "--rates")
+def _rates(text: str | None) -> list[float]:
+    from hil.protocols.jump_table.bias.accuracy import RATES
+
+    rates: Any = RATES if text is None else decode_text(text, tuple[float, ...], "--rates")
     if not rates or min(rates) <= 0:
-        raise ConfigError(f"--rates {text}: write learning rates above 0, such as {RATES}")
+        raise ConfigError(f"--rates {text}: write learning rates above 0, such as 0.3,1,3")
     return [float(rate) for rate in rates]
-
-
-def _beside(place: Path, name: str) -> Path:
-    """Name a file in the run's folder, or beside a file of points."""
-    return place / name if place.is_dir() else place.with_name(f"{place.stem}-{name}")
 
 
 def _show_task(console: Console, comparison: "Comparison", model: str) -> None:
@@ -218,15 +207,16 @@ def _draw(
 ) -> list[Path]:
     import numpy as np
 
-    from hil.protocols.jump_table.judging.fit_picture import Bias as Curve
-    from hil.protocols.jump_table.judging.fit_picture import Compared, draw_twin
+    from hil.protocols.jump_table.judging.fit_picture import BiasCurve, Compared, draw_twin
 
     measured = comparison.measured
     origin = measured.title if measured.header is None else caption_of(measured.header, place)
     curve = None
     if bias is not None:
         promise = bias.promises[0]
-        curve = Curve(*(np.array(values) for values in (promise.bias, promise.low, promise.high)))
+        curve = BiasCurve(
+            *(np.array(values) for values in (promise.bias, promise.low, promise.high))
+        )
     compared = [
         Compared(
             one.points, one.model, one.truth,

@@ -30,6 +30,9 @@ _ONE_THREAD = dict.fromkeys(
 _PATIENCE_S = 5.0
 """How long a process that has nothing left to do may take to end (s)."""
 
+_MOST_ON_WINDOWS = 60
+"""Processes at once: Windows waits for 63 things at the most."""
+
 _STARTING = "starting processes for the tasks"
 
 Groups = Generator[list[tuple[Job, Outcome]], None, None]
@@ -46,7 +49,7 @@ def on_processes(jobs: Sequence[Job], workers: int, attempts: int) -> Groups:
     jobs : sequence of Job
         What to do.
     workers : int
-        How many processes.
+        How many processes; on Windows never more than 60.
     attempts : int
         How many processes a job may take with it, and how many may die as they start, one
         after another. A job whose process died comes last.
@@ -60,6 +63,8 @@ def on_processes(jobs: Sequence[Job], workers: int, attempts: int) -> Groups:
     deaths: Counter[str] = Counter()
     crew: list[_Worker] = []
     too_many = ""
+    if sys.platform == "win32":
+        workers = min(workers, _MOST_ON_WINDOWS)
     try:
         while waiting or any(worker.job for worker in crew):
             while waiting and (worker := _free(crew, workers)):

@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import ConfigError
 
+NORMAL_SHARE = 0.01
+"""Share of a normal distribution in the density of a shape, so that no step is impossible."""
+
 Floats = NDArray[np.float64]
 
 
@@ -24,8 +27,14 @@ class Profile:
     mean_s, sigma_s : (m,) float64
         Mean and sigma of the step (S); sigma above 0.
     shape : (m, k) float64 or None
-        Quantiles of (step - mean) / sigma at k equally spaced probabilities from 0 to 1, linear
-        between them; None for a normal distribution.
+        Quantiles of (step - mean) / sigma at k >= 2 equally spaced probabilities from 0 to 1,
+        linear between them; None for a normal distribution.
+
+    Raises
+    ------
+    ConfigError
+        For an axis that does not rise, lists of other lengths, numbers that are not finite, a
+        sigma that is not above 0, quantiles that fall.
     """
 
     conductance_s: Floats
@@ -39,14 +48,12 @@ class Profile:
             raise ConfigError("conductance_s, mean_s and sigma_s must be lists of one length")
         if rows < 2 or not (np.diff(self.conductance_s) > 0).all():
             raise ConfigError("conductance_s must be two or more rising numbers")
-        if not (np.isfinite(self.mean_s).all() and np.isfinite(self.sigma_s).all()):
-            raise ConfigError("mean_s and sigma_s must be finite")
+        if not np.isfinite([self.conductance_s, self.mean_s, self.sigma_s]).all():
+            raise ConfigError("conductance_s, mean_s and sigma_s must be finite")
         if not (self.sigma_s > 0).all():
             raise ConfigError("sigma_s must be above 0")
-        if self.shape is not None and (
-            self.shape.shape[0] != rows or not (np.diff(self.shape, axis=1) >= 0).all()
-        ):
-            raise ConfigError(f"shape must have {rows} rows of rising quantiles")
+        if self.shape is not None and not _are_quantiles(self.shape, rows):
+            raise ConfigError(f"shape must have {rows} rows of two or more rising quantiles")
 
     def moments(self, conductance_s: ArrayLike) -> tuple[Floats, Floats]:
         """Give mean and sigma of the step (S) at any conductances."""
@@ -96,8 +103,7 @@ class Profile:
     def log_density(self, conductance_s: Floats, step_s: Floats) -> Floats:
         """Give the logarithm of the density of a step (1/S), (points,) each.
 
-        A shape is a histogram between its quantiles; so that no step is impossible, a hundredth of
-        it is taken to be normal.
+        A shape is a histogram between its quantiles, but for `NORMAL_SHARE`.
         """
         mean_s, sigma_s = self.moments(conductance_s)
         z = (step_s - mean_s) / sigma_s
@@ -113,8 +119,8 @@ class Profile:
         width = np.maximum(q1 - q0, 1e-6)
         density = np.where(inside, 1.0 / (last * width * sigma_s), 0.0)
         with np.errstate(divide="ignore"):
-            log_shaped = np.log(0.99 * density)
-        return np.asarray(np.logaddexp(log_shaped, np.log(0.01) + log_normal))
+            log_shaped = np.log((1 - NORMAL_SHARE) * density)
+        return np.asarray(np.logaddexp(log_shaped, np.log(NORMAL_SHARE) + log_normal))
 
     def _shape_at(self, conductance_s: Floats) -> Floats:
         """Interpolate the quantiles between the rows at both sides of each conductance."""
@@ -124,3 +130,13 @@ class Profile:
         part = (conductance_s - axis_s[right - 1]) / (axis_s[right] - axis_s[right - 1])
         part = np.clip(part, 0.0, 1.0)[:, None]
         return np.asarray((1 - part) * self.shape[right - 1] + part * self.shape[right])
+
+
+def _are_quantiles(shape: Floats, rows: int) -> bool:
+    """Say whether these are rows of two or more finite numbers that do not fall."""
+    return (
+        shape.ndim == 2
+        and shape.shape[0] == rows
+        and shape.shape[1] > 1
+        and bool(np.isfinite(shape).all() and (np.diff(shape, axis=1) >= 0).all())
+    )

@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import sqlite3
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from hil.cli.main import main
 from hil.protocols.jump_table.models.truth import tables_of
+from hil.protocols.jump_table.reading.measured import read_points
 from hil.simulators.models.files import get_model
 
 Hil = Callable[..., Any]
@@ -60,6 +64,15 @@ def test_a_run_becomes_a_model_file_with_pictures_and_the_model_a_bench(
     assert [one["points"] for one in json.loads(again.out)["amplitudes"]] == [40, 40]
 
 
+def test_points_that_tell_a_density_are_all_cut_off_at_the_stops(run: Path) -> None:
+    """Others among them make a step of the density, and read noise is then taken out wrongly."""
+    measured = read_points(run, bounds_s=(5e-6, 30e-6))
+    points = measured.amplitudes[0]
+    assert measured.control is not None
+    assert measured.control.conductance_s.max() > points.high_s
+    assert all(one.conductance_s.max() <= points.high_s for one in measured.alike(points))
+
+
 def test_the_same_seed_gives_the_same_model_whatever_it_is_compared_with(
     hil: Hil, run: Path, tmp_path: Path
 ) -> None:
@@ -76,16 +89,60 @@ def test_the_same_seed_gives_the_same_model_whatever_it_is_compared_with(
     assert (tmp_path / "b-compared.png").is_file()
 
 
+def test_all_methods_are_those_whose_extras_are_there(
+    hil: Hil, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("optuna", "sklearn.gaussian_process"):
+        monkeypatch.setitem(sys.modules, module, None)
+    told = hil("fit", "jump-table", "last", "--compare", "all")
+    assert told.code == 0, told.err
+    assert "without  optuna: this needs optuna" in told.out
+    assert "without  kriging: this needs sklearn" in told.out
+    assert "binning-cv" in told.out
+    assert "[learn]" in hil("fit", "jump-table", "last", "--compare", "kriging").err
+
+
+def test_a_run_that_was_stopped_is_fitted_and_called_so(hil: Hil, run: Path) -> None:
+    assert "the run is" not in hil("fit", "jump-table", "last").out
+    with closing(sqlite3.connect(run / "run.sqlite")) as db, db:
+        db.execute("DELETE FROM events WHERE what = 'finished'")
+    told = hil("fit", "jump-table", "last")
+    assert told.code == 0, told.err
+    assert "the run is running or killed; these are the points that it has" in told.out
+
+
+def test_means_and_sigmas_of_a_table_have_one_unit(hil: Hil, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    before = rng.uniform(6, 29, 400)
+    steps = rng.normal(np.repeat([0.9, 1.2], 200), 0.3) * np.repeat([1, -1], 200)
+    rows = np.column_stack([np.repeat([1.5, -1.5], 200), before, before + steps])
+    heading = "pulse_voltage_v,conductance_before_us,conductance_after_us"
+    np.savetxt(tmp_path / "p.csv", rows, delimiter=",", header=heading, comments="")
+    told = hil("fit", "jump-table", "p.csv", "--pulse-high", "500ns")
+    assert told.code == 0, told.err
+    lines = [line for line in told.out.splitlines() if ") uS" in line or ") nS" in line]
+    assert [line.count(") uS") for line in lines] == [3, 3]
+
+
 def test_a_method_takes_settings_and_help_lists_them(hil: Hil, run: Path) -> None:
     told = hil("fit", "jump-table", "last", "--set", "sign=by-voltage", "--json")
     assert told.code == 0, told.err
     path = Path(json.loads(told.out)["model"])
-    assert path == run / "model.toml" or path.resolve() == (run / "model.toml").resolve()
+    assert path == run / "spline.toml" or path.resolve() == (run / "spline.toml").resolve()
     profiles = tables_of(str(path), np.linspace(6e-6, 29e-6, 50)).profiles
     assert (profiles[-1.8].mean_s <= 1e-7).all()
     helped = hil("fit", "jump-table", "--method", "optuna", "-h")
     assert helped.code == 0
     assert "redraws=5" in helped.out
+
+
+def test_a_read_noise_as_large_as_the_readings_is_refused_before_the_fit(
+    hil: Hil, run: Path
+) -> None:
+    told = hil("fit", "jump-table", "last", "--read-noise", "20uS")
+    assert told.code == 1
+    assert "more than the 0.5 that a model may have" in told.err
+    assert not (run / "spline.toml").exists()
 
 
 def test_read_noise_may_stay_in_the_tables(hil: Hil, run: Path) -> None:
@@ -130,6 +187,7 @@ def test_a_simulated_device_is_its_own_twin(hil: Hil, run: Path) -> None:
     ("arguments", "sentence"),
     [
         (("fit", "jump-table", "nowhere"), "there is no run 'nowhere'"),
+        (("fit", "jump-table", "nowhere.csv"), "there is no file nowhere.csv"),
         (("fit", "jump-table", "last", "--method", "splin"), "did you mean 'spline'?"),
         (("fit", "jump-table", "last", "--compare", "binnin"), "did you mean 'binning'?"),
         (("fit", "jump-table", "last", "--set", "bins=3"), "there is no setting 'bins'"),
@@ -141,7 +199,7 @@ def test_a_simulated_device_is_its_own_twin(hil: Hil, run: Path) -> None:
         (("twin", "last", "nothing.toml"), "cannot be read"),
         (("twin", "last", "stanford"), "has no jump tables"),
         (("twin", "last", "neurosim-500"), "it is a model of other pulses"),
-        (("twin", "last", "tiox", "--network", "nofolder"), "nofolder"),
+        (("twin", "last", "tiox", "--network", "nofolder"), "hil: there is no folder"),
         (("twin", "last", "tiox", "--network", "digits", "--pair", "1V,2V"), "to train with"),
         (("twin", "last", "tiox", "--network", "digits", "--rates", "0"), "above 0"),
         (("twin", "last", "tiox", "--network", "digits", "--set", "epoch=1"), "'epochs'?"),
@@ -172,7 +230,7 @@ def test_a_file_of_points_is_as_good_as_a_run_but_must_say_how_wide_pulses_were(
     told = hil("fit", "jump-table", "points.csv", "--pulse-high", "500ns", "--method", "binning")
     assert told.code == 0, told.err
     assert "fewer than 120 points" in told.out
-    assert get_model(str(tmp_path / "points.toml")).memory_column == "conductance_s"
+    assert get_model(str(tmp_path / "points-binning.toml")).memory_column == "conductance_s"
 
 
 def test_published_tables_and_neurosim_parameters_become_model_files(

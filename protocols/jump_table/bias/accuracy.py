@@ -26,7 +26,7 @@ from hil.protocols.jump_table.profile import Floats, Profile
 DIGITS = "digits"
 """Names the pictures that come with scikit-learn."""
 
-RATES = (0.3, 1.0, 3.0, 10.0)
+RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 SEARCH_EPOCHS = 10
 """Over how many epochs a learning rate is judged (Yousuf 2023, section II.C)."""
@@ -121,9 +121,14 @@ def accuracies(setting: Setting) -> tuple[float, ...]:
     ConfigError
         If the pictures are not there or are damaged.
     """
-    needed("torch", "learn").set_num_threads(1)
+    torch = needed("torch", "learn")
     images = _pictures(setting.images, setting.training.crop)
-    result = train(setting.training, setting.synapses.synapses(), images, setting.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        result = train(setting.training, setting.synapses.synapses(), images, setting.seed)
+    finally:
+        torch.set_num_threads(threads)
     return tuple(result.tolist())
 
 
@@ -184,6 +189,9 @@ def modeling_bias(
     devices = {("target", 0): PlainSynapses.of(target)}
     for name, datasets in models.items():
         devices |= {(name, n): PlainSynapses.of(each) for n, each in enumerate(datasets, 1)}
+    if cluster is None:
+        needed("torch", "learn")
+    _pictures(_place(images), training.crop)
     work = _Work(_place(images), training, seed, report)
     tried = _tried(rates)
     work.total = len(devices) * instances + len(tried) * SEARCH_INSTANCES

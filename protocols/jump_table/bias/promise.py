@@ -92,8 +92,8 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
             return "under-promises"
         return "no bias seen"
 
-    def line(self) -> str:
-        """Say it with figures."""
+    def line(self, *, several: bool) -> str:
+        """Say it with figures, and which data set it is if there are *several*."""
         bias, low, high = self.bias[-1], self.low[-1], self.high[-1]
         words = {
             "over-promises": f"over-promises by {bias:.1f} points",
@@ -101,7 +101,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
             "no bias seen": "no bias seen",
         }[self.verdict]
         return (
-            f"{self.model}, data set {self.dataset}: {words} "
+            f"{self.model}{f', data set {self.dataset}' if several else ''}: {words} "
             f"(bias {bias:+.1f}, 95 % interval {low:+.1f} to {high:+.1f}); "
             f"accuracy {self.accuracy[-1]:.1f} %"
         )
@@ -161,7 +161,7 @@ class Bias(msgspec.Struct, frozen=True, kw_only=True):
         )
         for model, promises in self.models().items():
             for promise in promises:
-                yield promise.line()
+                yield promise.line(several=len(promises) > 1)
             yield _summary_line(model, promises)
 
     def figures(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Synapses:
     Raises
     ------
     ConfigError
-        For bounds that are not finite or not in order, or a shape with infinite ends.
+        For bounds that are not finite or not in order.
     """
 
     set: Profile
@@ -50,9 +50,6 @@ class Synapses:
                 f"low_s {self.low_s:g} S must be below high_s {self.high_s:g} S, both finite: "
                 "weights are spread between them"
             )
-        for name, profile in (("set", self.set), ("reset", self.reset)):
-            if profile.shape is not None and not np.isfinite(profile.shape).all():
-                raise ConfigError(f"the shape of {name} has infinite quantiles; end it somewhere")
 
     def update_exact(
         self, conductance_s: Floats, pulses: NDArray[np.int64], rng: np.random.Generator

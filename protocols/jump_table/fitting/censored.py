@@ -25,6 +25,9 @@ _MOST_STEPS = 200
 _STRIDE = 2.0
 """Largest change of a coefficient of ln sigma in one step: sigma stays within a factor of e^2."""
 
+_TRUSTED = 100
+"""Readings whose own scatter counts as much as what normal steps would have."""
+
 LEAST_LOG_SIGMA = -12.0
 """Where sigma is e^-12 of the spread of the steps, there is none."""
 
@@ -53,6 +56,19 @@ class Scaled(NamedTuple):
     side: Integers
     centre_s: float
     spread_s: float
+
+    @property
+    def free(self) -> int:
+        """How many ended between the bounds."""
+        return int(np.count_nonzero(self.side == 0))
+
+    def counts(self) -> dict[str, int]:
+        """Say how many there are and how many were stopped at which bound, for `Fit.figures`."""
+        return {
+            "points": len(self.side),
+            "stopped_low": int(np.count_nonzero(self.side < 0)),
+            "stopped_high": int(np.count_nonzero(self.side > 0)),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +105,17 @@ class Likelihood:
             self.readings.side, exact, slope, curvature,
         )  # fmt: skip
         return float(log_p), slope, curvature + np.tril(curvature, -1).T
+
+    def squares(self, beta: Floats) -> Floats:
+        """Return the sum over readings of the outer product of the gradient of ln p."""
+        from hil.protocols.jump_table.fitting.censored_kernel import squares
+
+        whole = np.empty((len(beta), len(beta)))
+        squares(
+            beta, self.means, self.first, self.mean_basis, self.sigma_basis, self.readings.step,
+            self.readings.side, whole,
+        )  # fmt: skip
+        return whole + np.tril(whole, -1).T
 
 
 class Top(NamedTuple):
@@ -228,3 +255,32 @@ def solve(factor: Floats, right: Floats) -> Floats:
     from scipy.linalg.lapack import dpotrs
 
     return np.asarray(dpotrs(factor, right, lower=1)[0])
+
+
+def as_spread(likelihood: Likelihood, penalty: Floats, top: Top) -> Top:
+    """Give a top the factor of draws that are spread as steps are which need not be normal.
+
+    The information, which is that of normal steps, makes room for what readings show of it: the
+    covariance of the coefficients is H^-1 (J + penalty) H^-1, H the curvature and J the sum of
+    the squared gradients (H. White, Econometrica 50 (1982) 1). Of few readings that is mostly
+    chance; J is therefore mixed with the information as if that came from 100 readings more. The
+    centre stays where it is.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        What the readings say.
+    penalty : (p, p) float64
+        Precision of the prior.
+    top : Top
+        The maximum of both.
+    """
+    from scipy.linalg import solve_triangular
+
+    share = 1 / (1 + _TRUSTED / len(likelihood.readings.step))
+    seen = share * likelihood.squares(top.beta) + (1 - share) * top.information
+    curvature = top.factor @ top.factor.T
+    root = solve_triangular(np.linalg.cholesky(seen + penalty), curvature, lower=True)
+    precision = root.T @ root
+    factor = np.asarray(np.linalg.cholesky(precision), float)
+    return top._replace(factor=factor, uphill=precision @ solve(top.factor, top.uphill))

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from numba import njit
 
 _FAR = -30.0
@@ -64,6 +65,17 @@ def point_terms(mu, eta, step, side):
 
 
 @njit(cache=True, error_model="numpy")
+def _curves(beta, a, b, mean_basis, sigma_basis, i):
+    """Give mu and ln sigma of reading i, whose coefficients begin at a and b."""
+    mu, eta = 0.0, 0.0
+    for j in range(mean_basis.shape[1]):
+        mu += mean_basis[i, j] * beta[a + j]
+    for j in range(sigma_basis.shape[1]):
+        eta += sigma_basis[i, j] * beta[b + j]
+    return mu, eta
+
+
+@njit(cache=True, error_model="numpy")
 def sums(beta, means, first, mean_basis, sigma_basis, step, side, exact, slope, curvature):
     """Add up ln p over readings, its gradient and its negative Hessian; return ln p.
 
@@ -91,12 +103,7 @@ def sums(beta, means, first, mean_basis, sigma_basis, step, side, exact, slope, 
     k, m = mean_basis.shape[1], sigma_basis.shape[1]
     for i in range(len(step)):
         a, b = first[i], means + first[i]
-        mu = 0.0
-        for j in range(k):
-            mu += mean_basis[i, j] * beta[a + j]
-        eta = 0.0
-        for j in range(m):
-            eta += sigma_basis[i, j] * beta[b + j]
+        mu, eta = _curves(beta, a, b, mean_basis, sigma_basis, i)
         log_p, by_mu, by_eta, mu_mu, mu_eta, eta_eta = point_terms(mu, eta, step[i], side[i])
         if not exact:
             mu_eta = 0.0
@@ -116,3 +123,25 @@ def sums(beta, means, first, mean_basis, sigma_basis, step, side, exact, slope, 
             for q in range(k):
                 curvature[b + j, a + q] += heavy * mean_basis[i, q]
     return total
+
+
+@njit(cache=True, error_model="numpy")
+def squares(beta, means, first, mean_basis, sigma_basis, step, side, whole):
+    """Add up the outer products of each reading's gradient of ln p.
+
+    Parameters are those of `sums`; of *whole*, (p, p) float64, the lower triangle is filled.
+    """
+    whole[:] = 0.0
+    k, m = mean_basis.shape[1], sigma_basis.shape[1]
+    slope, at = np.empty(k + m), np.empty(k + m, np.int64)
+    for i in range(len(step)):
+        a, b = first[i], means + first[i]
+        mu, eta = _curves(beta, a, b, mean_basis, sigma_basis, i)
+        by_mu, by_eta = point_terms(mu, eta, step[i], side[i])[1:3]
+        for j in range(k):
+            slope[j], at[j] = mean_basis[i, j] * by_mu, a + j
+        for j in range(m):
+            slope[k + j], at[k + j] = sigma_basis[i, j] * by_eta, b + j
+        for j in range(k + m):
+            for q in range(j + 1):
+                whole[at[j], at[q]] += slope[j] * slope[q]

@@ -11,10 +11,13 @@ from hil.protocols.jump_table.fitting.censored import NoScatter
 from hil.protocols.jump_table.fitting.checks import check_points
 from hil.protocols.jump_table.points import Points
 
-FREE = 10
+_LEAST = 40
+"""Points from which curves are usable, if with wide intervals."""
+
+_FREE = 10
 """Readings that must lie between the bounds: those at a bound do not say how wide sigma is."""
 
-SHARE = 0.1
+_SHARE = 0.1
 """Part of the range between the bounds that conductances must cover."""
 
 
@@ -29,15 +32,13 @@ def span_s(points: Points) -> tuple[float, float]:
     return min(low, least), max(high, most)
 
 
-def demand(points: Points, least: int, method: str, *, censored: bool) -> None:
+def demand(points: Points, method: str, *, censored: bool) -> None:
     """Refuse points that no curve can be fitted to.
 
     Parameters
     ----------
     points : Points
         One amplitude.
-    least : int
-        How many the method needs.
     method : str
         What it is called in the message.
     censored : bool
@@ -46,15 +47,15 @@ def demand(points: Points, least: int, method: str, *, censored: bool) -> None:
     Raises
     ------
     ConfigError
-        For what `check_points` refuses, conductances that cover under a tenth of the range between
-        the bounds, fewer than ten readings between them, and such readings of one step only: what
-        is missing, and how many would do.
+        For fewer than 40 points and what else `check_points` refuses, conductances that cover
+        under a tenth of the range between the bounds, fewer than ten readings between them, and
+        such readings of one step only: what is missing, and how many would do.
     """
-    check_points(points, least, method)
+    check_points(points, _LEAST, method)
     at = f"at {points.voltage_v:g} V"
     start_s, end_s = float(points.conductance_s.min()), float(points.conductance_s.max())
     low_s, high_s = span_s(points)
-    if end_s - start_s < SHARE * (high_s - low_s):
+    if end_s - start_s < _SHARE * (high_s - low_s):
         raise ConfigError(
             f"the points {at} start between {start_s:.4g} and {end_s:.4g} S, less than a tenth of "
             f"the range from {low_s:.4g} to {high_s:.4g} S; take points over more of it, or state "
@@ -67,11 +68,11 @@ def demand(points: Points, least: int, method: str, *, censored: bool) -> None:
 def _demand_free(points: Points, at: str, method: str) -> None:
     """Refuse points of which nearly all were stopped at a bound, or all others stand still."""
     free = points.step_s[~(points.at_low | points.at_high)]
-    if len(free) < FREE:
-        enough = f"some {FREE * math.ceil(len(points) / len(free))} points" if len(free) else ""
+    if len(free) < _FREE:
+        enough = f"some {_FREE * math.ceil(len(points) / len(free))} points" if len(free) else ""
         raise ConfigError(
             f"only {len(free)} of the {len(points)} points {at} end between the bounds and "
-            f"{method} needs {FREE}; {enough or 'weaker pulses'} would do, or state wider bounds"
+            f"{method} needs {_FREE}; {enough or 'weaker pulses'} would do, or state wider bounds"
         )
     if np.ptp(free) <= 1e-12 * np.abs(points.conductance_s).max():
         raise ConfigError(

@@ -1,6 +1,7 @@
 """Smooth location and scale, and the shape of the residuals nearby: a table for skewed steps."""
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from msgspec import Meta
@@ -17,6 +18,18 @@ _ROUNDS = 6
 
 _NORMAL_DISTANCE = 0.0597
 _PLAIN = 10.0
+"""Times what chance would show from which on what is seen is left as it is."""
+
+_HELD = 1_000_000
+"""Most random numbers that are held at once."""
+
+
+class _Kept(NamedTuple):
+    """How much of the windows' means, sigmas and shapes is more than chance, 0 to 1 each."""
+
+    mean: float
+    sigma: float
+    shape: float
 
 
 class Local(Method, frozen=True, kw_only=True):
@@ -37,7 +50,10 @@ class Local(Method, frozen=True, kw_only=True):
     (in mean square over the windows; W. James and C. Stein, Proc. 4th Berkeley Symp. 1, 361
     (1961)), so that steps which are normal give a table little worse than the spline's. What is
     left goes into mean and sigma of the table, which are the true ones of its distribution, and
-    into those of the draws.
+    into those of the draws, each with residuals weighed anew (D. B. Rubin, Ann. Stat. 9, 130
+    (1981)). Of 1,000 steps with a skew of 1, intervals of 95 % held the mean in 93 % and sigma in
+    86 %, with a skew of 2 sigma in some 80 %: few points in a window show little of a long tail.
+    Beside a bound that hides it sigma is too small.
     """
 
     rows: Annotated[int, Meta(ge=1, le=200, description="windows over G")] = 25
@@ -54,8 +70,8 @@ class Local(Method, frozen=True, kw_only=True):
         Returns
         -------
         Fit
-            As of `Spline`, with a shape; the draws do not include what is not known about it.
-            Beside its figures: windows, window_points.
+            As of `Spline`, with a shape; the draws do not include what is not known about it
+            beyond mean and sigma. Beside its figures: windows, window_points.
 
         Raises
         ------
@@ -71,20 +87,28 @@ class Local(Method, frozen=True, kw_only=True):
         residuals = (nearby.step_s - mean_s) / sigma_s
         side = nearby.at_high.astype(int) - nearby.at_low.astype(int)
         parts = [slice(start, start + size) for start in starts]
-        rows = np.array([_shape(residuals[one], side[one], self.quantiles) for one in parts])
-        rows = _drawn_to_normal(rows, size)
+        placed = [_placed(residuals[one], side[one], self.quantiles) for one in parts]
+        rows = np.array([laid_out(one, self.quantiles) for one in placed])
+        kept = _kept_of(rows, size)
         centres_s = np.array([np.median(nearby.conductance_s[one]) for one in parts])
-        figures = {**fit.figures, "windows": len(starts), "window_points": size}
-        return _with_shape(fit, centres_s, rows, figures)
+        fit = replace(fit, figures={**fit.figures, "windows": len(starts), "window_points": size})
+        shaped = _with_shape(fit, centres_s, _drawn_to_normal(rows, kept))
+        if shaped.draws is None or not (kept.mean or kept.sigma):
+            return shaped
+        off, wider = _weighed_anew(fit, nearby.conductance_s, parts, placed, rng)
+        for one, mean, sigma in zip(shaped.draws, kept.mean * off, wider**kept.sigma, strict=True):
+            one[0] += one[1] * np.interp(shaped.profile.conductance_s, centres_s, mean)
+            one[1] *= np.interp(shaped.profile.conductance_s, centres_s, sigma)
+        return shaped
 
 
-def _shape(residuals: Floats, side: NDArray[np.int64], count: int) -> Floats:
-    """Lay out the quantiles of residuals; *side* tells which were stopped, and where (1, -1)."""
+def _placed(residuals: Floats, side: NDArray[np.int64], count: int) -> Floats:
+    """Put stopped residuals where they would have been; *side* tells which, and where (1, -1)."""
     from scipy.special import ndtr, ndtri
 
     stopped = np.flatnonzero(side)
     if not stopped.size:
-        return laid_out(residuals, count)
+        return residuals
     at, up = residuals[stopped], side[stopped] > 0
     # even shares of what is beyond, in an order that has nothing to do with where it was stopped
     share = (np.arange(1, len(stopped) + 1) * 0.6180339887498949) % 1.0
@@ -100,29 +124,39 @@ def _shape(residuals: Floats, side: NDArray[np.int64], count: int) -> Floats:
         low, high = np.where(up, below, 0.0), np.where(up, 1.0, below)
         drawn = np.interp(low + share * (high - low), probabilities, quantiles)
         filled[stopped] = np.where(up, np.maximum(drawn, at), np.minimum(drawn, at))
-    return laid_out(filled, count)
+    return filled
 
 
-def _drawn_to_normal(rows: Floats, size: int) -> Floats:
-    """Take from the rows' means, sigmas and shapes what normal residuals would scatter by chance.
+def _kept_of(rows: Floats, size: int) -> _Kept:
+    """Tell how much of the rows' means, sigmas and shapes is not chance.
 
-    Means scatter by 1 / size, logarithms of sigmas by 1 / (2 size), and the distance from the
-    normal distribution ``size * integral (F - Phi)^2 dPhi`` is 0.0597 on average where mean and
-    sigma are the rows' own (M. A. Stephens, Ann. Stat. 4, 357 (1976): Cramer-von Mises W^2,
-    case 3).
+    Those of normal residuals scatter: means by 1 / size, logarithms of sigmas by 1 / (2 size), and
+    the distance from the normal distribution ``size * integral (F - Phi)^2 dPhi`` is 0.0597 on
+    average where mean and sigma are the rows' own (M. A. Stephens, Ann. Stat. 4, 357 (1976):
+    Cramer-von Mises W^2, case 3).
     """
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr
+
+    mean, sigma = moments(rows)
+    shape = (rows - mean) / sigma
+    distance = size * np.mean((ndtr(shape) - np.linspace(0, 1, rows.shape[1])) ** 2)
+    keep = _kept(_NORMAL_DISTANCE, float(distance))
+    return _Kept(
+        max(keep, _kept(1 / size, float(np.mean(mean**2)))),
+        max(keep, _kept(0.5 / size, float(np.mean(np.log(sigma) ** 2)))),
+        keep,
+    )
+
+
+def _drawn_to_normal(rows: Floats, kept: _Kept) -> Floats:
+    """Take from the rows' means, sigmas and shapes what is not kept of them."""
+    from scipy.special import ndtri
 
     count = rows.shape[1]
     mean, sigma = moments(rows)
-    shape = (rows - mean) / sigma
-    distance = size * np.mean((ndtr(shape) - np.linspace(0, 1, count)) ** 2)
-    keep = _kept(_NORMAL_DISTANCE, float(distance))
-    keep_mean = max(keep, _kept(1 / size, float(np.mean(mean**2))))
-    keep_sigma = max(keep, _kept(0.5 / size, float(np.mean(np.log(sigma) ** 2))))
     normal = laid_out(ndtri((np.arange(64 * count) + 0.5) / (64 * count)), count)
-    shape = keep * shape + (1 - keep) * normal
-    return np.asarray(keep_mean * mean + sigma**keep_sigma * shape)
+    shape = kept.shape * (rows - mean) / sigma + (1 - kept.shape) * normal
+    return np.asarray(kept.mean * mean + sigma**kept.sigma * shape)
 
 
 def _kept(chance: float, seen: float) -> float:
@@ -132,7 +166,54 @@ def _kept(chance: float, seen: float) -> float:
     return max(0.0, 1 - chance / seen) if seen > 0 else 0.0
 
 
-def _with_shape(fit: Fit, centres_s: Floats, rows: Floats, figures: dict[str, Any]) -> Fit:
+def _weighed_anew(
+    fit: Fit, at_s: Floats, parts: list[slice], placed: list[Floats], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Tell how the windows' means (off) and sigmas (times) change with weights and spline.
+
+    Parameters
+    ----------
+    fit : Fit
+        The spline, with draws.
+    at_s : (n,) float64
+        Conductances (S), rising.
+    parts, placed : lists of slices of the points and of (size,) float64
+        The windows, and the residuals in them.
+    rng : Generator
+        Draws the weights, exponential and each point's own in all windows.
+
+    Returns
+    -------
+    off, times : (draws, windows) float64
+        Each draw's.
+    """
+    assert fit.draws is not None  # noqa: S101
+    off, times = np.empty((2, len(fit.draws), len(parts)))
+    for first in range(0, len(fit.draws), max(1, _HELD // len(at_s))):
+        some = slice(first, first + max(1, _HELD // len(at_s)))
+        weights = rng.standard_exponential((len(fit.draws[some]), len(at_s)))
+        for k, (part, z) in enumerate(zip(parts, placed, strict=True)):
+            mean_s, sigma_s = fit.profile.moments(at_s[part])
+            means_s, sigmas_s = _at(fit, some, at_s[part])
+            again = (mean_s + sigma_s * z - means_s) / sigmas_s
+            weight = weights[:, part] / weights[:, part].sum(axis=1, keepdims=True)
+            middle = (weight * again).sum(axis=1)
+            spread = np.sqrt((weight * (again - middle[:, None]) ** 2).sum(axis=1))
+            off[some, k], times[some, k] = middle - z.mean(), spread / z.std()
+    return off, times
+
+
+def _at(fit: Fit, some: slice, at_s: Floats) -> Floats:
+    """Interpolate means and sigmas of some draws (S), (2, draws, n)."""
+    assert fit.draws is not None  # noqa: S101
+    axis_s = fit.profile.conductance_s
+    right = np.clip(np.searchsorted(axis_s, at_s), 1, len(axis_s) - 1)
+    part = np.clip((at_s - axis_s[right - 1]) / (axis_s[right] - axis_s[right - 1]), 0, 1)
+    curves = fit.draws[some].swapaxes(0, 1)
+    return np.asarray(curves[..., right - 1] + part * np.diff(curves)[..., right - 1])
+
+
+def _with_shape(fit: Fit, centres_s: Floats, rows: Floats) -> Fit:
     """Give a fit the residuals' quantiles."""
     profile, draws = fit.profile, fit.draws
     axis_s = profile.conductance_s
@@ -144,4 +225,4 @@ def _with_shape(fit: Fit, centres_s: Floats, rows: Floats, figures: dict[str, An
     mean_s, sigma_s = profile.mean_s + profile.sigma_s * off, profile.sigma_s * wider
     if draws is not None:
         draws = np.stack([draws[:, 0] + draws[:, 1] * off, draws[:, 1] * wider], axis=1)
-    return Fit(Profile(axis_s, mean_s, sigma_s, shape), draws, figures)
+    return Fit(Profile(axis_s, mean_s, sigma_s, shape), draws, fit.figures)

@@ -1,7 +1,6 @@
 """Search for polynomial profiles by the Kolmogorov-Smirnov distance (Yousuf 2023, algorithm 3)."""
 
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -88,7 +87,6 @@ class OptunaSearch(Method, frozen=True, kw_only=True):
         """Search; see `Method.fit`. The generator gives one seed, from which all else follows."""
         check_points(points, _LEAST, "the search")
         optuna = needed("optuna", "learn")
-        began = time.perf_counter()
         seed = int(rng.integers(2**62))
         parts = self._parts(points, seed)
         binning = Binning(g_bins=self.g_bins, step_bins=self.step_bins).fit(parts.model, rng)
@@ -114,7 +112,7 @@ class OptunaSearch(Method, frozen=True, kw_only=True):
             figures["ks_unseen"] = judge.redrawn(profile, parts.unseen)
             figures["ks_unseen_binning"] = judge.redrawn(binning.profile, parts.unseen)
         figures |= space.coefficients(found.parameters)
-        return Fit(profile, figures={**figures, "search_s": time.perf_counter() - began})
+        return Fit(profile, figures=figures)
 
     def _parts(self, points: Points, seed: int) -> "_Parts":
         rng = np.random.default_rng([seed, _SPLIT])

@@ -13,6 +13,7 @@ from hil.protocols.jump_table.fitting.censored import (
     NoScatter,
     Scaled,
     Top,
+    as_spread,
     climb,
     scaled,
 )
@@ -21,8 +22,6 @@ from hil.protocols.jump_table.fitting.method import Fit, Method
 from hil.protocols.jump_table.fitting.smoothness import RIDGE
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Floats, Profile
-
-_LEAST_POINTS = 40
 
 _AXIS = 101
 """Conductances of the profile."""
@@ -34,6 +33,8 @@ class _Choice(NamedTuple):
     criterion: float
     mean_degree: int
     sigma_degree: int
+    likelihood: Likelihood
+    penalty: Floats
     top: Top
 
 
@@ -43,9 +44,10 @@ class Polynomial(Method, frozen=True, kw_only=True):
     dG ~ N(mu(G), sigma(G)), mu and ln sigma polynomials; readings at a bound are Tobit
     observations, as in `hil.protocols.jump_table.fitting.spline`. Of all pairs of degrees the
     profile is of the one with the least -2 ln p + k ln n (Schwarz, Annals of Statistics 6 (1978)
-    461). Draws come from the asymptotic normal distributions of the coefficients of all pairs,
-    each in proportion to n^(-k/2) p (Raftery, Sociological Methodology 25 (1995) 111), because
-    it is not known which is the true one. Where the truth is no polynomial, or too weakly curved
+    461). Draws come from the asymptotic normal distributions of the coefficients of all pairs, as
+    wide as the readings are scattered (`as_spread`), each pair in proportion to n^(-k/2) p
+    (Raftery, Sociological Methodology 25 (1995) 111), because it is not known which is the true
+    one. Where the truth is no polynomial, or too weakly curved
     for the criterion, intervals are too narrow.
     """
 
@@ -76,7 +78,7 @@ class Polynomial(Method, frozen=True, kw_only=True):
         """
         from scipy.linalg import solve_triangular
 
-        demand(points, _LEAST_POINTS, "a polynomial", censored=self.censored)
+        demand(points, "a polynomial", censored=self.censored)
         readings = scaled(points, censored=self.censored)
         low_s, high_s = span_s(points)
         at = 2 * (points.conductance_s - low_s) / (high_s - low_s) - 1
@@ -90,7 +92,8 @@ class Polynomial(Method, frozen=True, kw_only=True):
             choices, rng.multinomial(self.draws, weights / weights.sum()), strict=True
         ):
             normal = rng.standard_normal((len(choice.top.beta), count))
-            moves = solve_triangular(choice.top.factor, normal, lower=True, trans="T").T
+            factor = as_spread(choice.likelihood, choice.penalty, choice.top).factor
+            moves = solve_triangular(factor, normal, lower=True, trans="T").T
             drawn.append(_curves(choice, choice.top.beta + moves, share, readings))
         mean_s, sigma_s = _curves(best, best.top.beta[None], share, readings)[0]
         profile = Profile(low_s + (share + 1) / 2 * (high_s - low_s), mean_s, sigma_s)
@@ -113,14 +116,12 @@ class Polynomial(Method, frozen=True, kw_only=True):
                 )
                 penalty = np.diag(np.repeat(RIDGE, [mean_degree + 1, sigma_degree + 1]))
                 top = climb(likelihood, penalty, _start(tops, pair, readings))
-                if (
-                    float((likelihood.sigma_basis @ top.beta[mean_degree + 1 :]).min())
-                    < LEAST_LOG_SIGMA
-                ):
+                log_sigma = likelihood.sigma_basis @ top.beta[mean_degree + 1 :]
+                if log_sigma.min() < LEAST_LOG_SIGMA:
                     raise NoScatter
                 tops[pair] = top
                 criterion = -2 * top.log_p + len(top.beta) * math.log(len(at))
-                choices.append(_Choice(criterion, *pair, top))
+                choices.append(_Choice(criterion, *pair, likelihood, penalty, top))
         return choices
 
 
@@ -156,18 +157,15 @@ def _legendre(at: Floats, degree: int) -> Floats:
 
 def _figures(readings: Scaled, best: _Choice) -> dict[str, object]:
     """Say what the fit came to."""
-    free = int(np.count_nonzero(readings.side == 0))
     mean_s = readings.spread_s * best.top.beta[: best.mean_degree + 1]
     mean_s[0] += readings.centre_s
     log_sigma = best.top.beta[best.mean_degree + 1 :].copy()
     log_sigma[0] += math.log(readings.spread_s)
     return {
-        "points": len(readings.side),
-        "stopped_low": int(np.count_nonzero(readings.side < 0)),
-        "stopped_high": int(np.count_nonzero(readings.side > 0)),
+        **readings.counts(),
         "degree_mean": best.mean_degree,
         "degree_sigma": best.sigma_degree,
-        "bic": best.criterion + 2 * free * math.log(readings.spread_s),
+        "bic": best.criterion + 2 * readings.free * math.log(readings.spread_s),
         "mean_s": [float(value) for value in mean_s],
         "log_sigma": [float(value) for value in log_sigma],
     }

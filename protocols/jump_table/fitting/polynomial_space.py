@@ -16,7 +16,7 @@ _ROWS = 100
 """Conductances on the axis of a profile, as the published tables have."""
 
 _LEAST_WIDTH = 0.1
-_FLOOR = 0.01
+_FLOOR = 0.1
 """Shares of the typical sigma: least width of a search, and smallest sigma of a profile."""
 
 

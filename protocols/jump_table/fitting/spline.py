@@ -13,6 +13,7 @@ from hil.protocols.jump_table.fitting.censored import (
     NoScatter,
     Scaled,
     Top,
+    as_spread,
     climb,
     scaled,
     solve,
@@ -24,8 +25,6 @@ from hil.protocols.jump_table.fitting.smoothness import Evidence, smoothest
 from hil.protocols.jump_table.fitting.spline_basis import cubic, dense, roughness
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Floats, Profile
-
-_LEAST_POINTS = 40
 
 _STEP = 2.0
 """Grid of the logarithms of both precisions that curves are averaged over, and its order."""
@@ -58,7 +57,9 @@ class Spline(Method, frozen=True, kw_only=True):
     of the step they say only that it would have led there or further. Both precisions maximise the
     evidence in Laplace's approximation; mean, ln sigma and draws are averages over precisions
     around them by weight of evidence (Rue, Martino and Chopin, J. R. Stat. Soc. B 71 (2009) 319),
-    so that intervals include what is not known about the smoothness.
+    so that intervals include what is not known about the smoothness. Draws are as wide as the
+    readings are scattered, not as normal ones would be: intervals hold mean and sigma of skewed
+    steps too.
 
     A kink is not smooth: where sigma has a floor, intervals are too narrow beside it.
 
@@ -101,7 +102,7 @@ class Spline(Method, frozen=True, kw_only=True):
             For fewer than 40 points, and for points that say too little: what is missing, and how
             many would do.
         """
-        demand(points, _LEAST_POINTS, "a spline", censored=self.censored)
+        demand(points, "a spline", censored=self.censored)
         readings = scaled(points, censored=self.censored)
         low_s, high_s = span_s(points)
         first, values = cubic((points.conductance_s - low_s) / (high_s - low_s), self.basis)
@@ -116,7 +117,7 @@ class Spline(Method, frozen=True, kw_only=True):
             if side:
                 mean, drawn = _signed(likelihood, parts, curves, side, self.draws, rng)
             else:
-                mean, drawn = _free(parts, self.draws, rng)
+                mean, drawn = _free(likelihood, parts, self.draws, rng)
         draws = _in_siemens(drawn, curves, readings, side)
         mean_s, sigma_s = _in_siemens(mean[None], curves, readings, side)[0]
         profile = Profile(low_s + share * (high_s - low_s), mean_s, sigma_s)
@@ -157,14 +158,17 @@ def _shares(parts: list[_Part], count: int, rng: np.random.Generator) -> list[in
     return [int(share) for share in rng.multinomial(count, [part.weight for part in parts])]
 
 
-def _free(parts: list[_Part], count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _free(
+    likelihood: Likelihood, parts: list[_Part], count: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Return the mean coefficients and draws of them."""
     from scipy.linalg import solve_triangular
 
     drawn = []
     for part, share in zip(parts, _shares(parts, count, rng), strict=True):
         normal = rng.standard_normal((len(part.top.beta), share))
-        moves = solve_triangular(part.top.factor, normal, lower=True, trans="T")
+        factor = as_spread(likelihood, part.penalty, part.top).factor
+        moves = solve_triangular(factor, normal, lower=True, trans="T")
         drawn.append(part.top.beta + moves.T)
     mean = sum(part.weight * part.top.beta for part in parts)
     return np.asarray(mean), rng.permutation(np.concatenate(drawn))
@@ -191,6 +195,7 @@ def _signed(
             level = side * (float(np.mean(curves @ start[: likelihood.means])) + zero)
             start[: likelihood.means] = side * max(level, 1e-3) - zero
             top = climb(likelihood, part.penalty, start, steer)
+        top = as_spread(likelihood, part.penalty, top)
         drawn.append(draws_above(top, walls, offsets, share, rng))
     mixed = rng.permutation(np.concatenate(drawn))
     return mixed.mean(axis=0), mixed[:count]
@@ -210,15 +215,12 @@ def _figures(readings: Scaled, top: Top, logs: Floats, value: float) -> dict[str
     """Say what the fit came to."""
     half = len(top.beta) // 2
     freedom = np.diag(solve(top.factor, top.information))
-    free = int(np.count_nonzero(readings.side == 0))
     return {
-        "points": len(readings.side),
-        "stopped_low": int(np.count_nonzero(readings.side < 0)),
-        "stopped_high": int(np.count_nonzero(readings.side > 0)),
+        **readings.counts(),
         "spread_s": readings.spread_s,
         "precision_mean": math.exp(logs[0]),
         "precision_sigma": math.exp(logs[1]),
         "freedom_mean": float(freedom[:half].sum()),
         "freedom_sigma": float(freedom[half:].sum()),
-        "log_evidence": value - free * math.log(readings.spread_s),
+        "log_evidence": value - readings.free * math.log(readings.spread_s),
     }

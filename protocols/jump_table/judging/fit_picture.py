@@ -101,7 +101,7 @@ class Compared:
 
 
 @dataclass(frozen=True, eq=False)
-class Bias:
+class BiasCurve:
     """Modeling bias over the epochs of training, (epochs,) each, in percentage points.
 
     ``low`` and ``high`` are the ends of its 95 % interval, where there is one.
@@ -113,7 +113,7 @@ class Bias:
 
 
 def draw_twin(
-    compared: Sequence[Compared], caption: str, path: Path, *, bias: Bias | None = None
+    compared: Sequence[Compared], caption: str, path: Path, *, bias: BiasCurve | None = None
 ) -> list[Path]:
     """Draw a model over the points of a device, and the modeling bias over the epochs.
 
@@ -123,7 +123,7 @@ def draw_twin(
         One for each amplitude.
     caption, path
         As `draw_fit` has them.
-    bias : Bias, optional
+    bias : BiasCurve, optional
         Of networks that were trained on both.
 
     Returns
@@ -225,7 +225,7 @@ def _write_figures(axis: Axes, figures: dict[str, float]) -> None:
     )  # fmt: skip
 
 
-def _draw_bias(axis: Axes, bias: Bias) -> None:
+def _draw_bias(axis: Axes, bias: BiasCurve) -> None:
     epochs = np.arange(1, len(bias.mean) + 1)
     axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     if bias.low is not None and bias.high is not None:
@@ -237,5 +237,5 @@ def _draw_bias(axis: Axes, bias: Bias) -> None:
     axis.set_ylabel("modeling bias (points)", fontsize=9)
     between = "" if bias.low is None else ", 95 % interval"
     axis.set_title(
-        f"accuracy when trained on the model less on the device{between}", fontsize=9, pad=4
+        f"accuracy of networks on the model less that on the device{between}", fontsize=9, pad=4
     )

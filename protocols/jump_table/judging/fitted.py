@@ -1,7 +1,7 @@
 """Fitting all amplitudes that were measured, each judged by points that its fit did not see."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,6 @@ LEAST_TO_SPLIT = 120
 """Points of an amplitude from which a third carries a fit of its own."""
 REFITS = 60
 """Fits to resampled points, for the bands of methods without draws of their own."""
-
-Report = Callable[[int], None]
-"""Is told how many points were dealt with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +75,16 @@ class Tried:
     """
 
     method: str
+    voltage_v: float
     judgement: Judgement | None
-    seconds: float
+    seconds: float | None
 
     def figures(self) -> dict[str, Any]:
         """Give it to programs."""
         told = {} if self.judgement is None else self.judgement.figures()
-        return {"method": self.method, "seconds": self.seconds, **told}
+        return {
+            "method": self.method, "voltage_v": self.voltage_v, "seconds": self.seconds, **told
+        }  # fmt: skip
 
 
 def held_out(
@@ -100,7 +100,7 @@ def held_out(
     the points that were held out.
     """
     if len(points) < LEAST_TO_SPLIT:
-        return Tried(name, None, 0.0)
+        return Tried(name, points.voltage_v, None, None)
     seen, unseen = points.split(_rng(seed, points, "split"), [1 - HELD_OUT, HELD_OUT])
     rng = _rng(seed, points, name)
     began_s = time.perf_counter()
@@ -109,7 +109,8 @@ def held_out(
     reference = known_reference(truths, points.voltage_v)
     if reference is None:
         reference = fitted_reference(unseen, _rng(seed, points, "reference"))
-    return Tried(name, judge(fit.profile, unseen, reference, rng), seconds)
+    judgement = judge(fit.profile, unseen, reference, rng)
+    return Tried(name, points.voltage_v, judgement, seconds)
 
 
 def _rng(seed: int, points: Points, purpose: str) -> np.random.Generator:

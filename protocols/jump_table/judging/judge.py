@@ -26,6 +26,9 @@ from hil.protocols.jump_table.profile import Profile
 RESAMPLES = 100
 """Resamples for the interval of a distance, and redraws of the model for what is usual."""
 
+MOST = 20_000
+"""Points that are judged, drawn from more: these show a distance of 0.02, a million take hours."""
+
 
 class Reference(NamedTuple):
     """What stands for the device.
@@ -102,20 +105,25 @@ def judge(
     model : Profile
         What the device is said to do.
     points : Points
-        What was measured; not what the model was fitted to, or KS, PIT and NLL flatter it.
+        What was measured; not what the model was fitted to, or KS, PIT and NLL flatter it. Of
+        more than 20,000 as many are drawn.
     reference : Reference
         What stands for the device.
     rng : Generator
         Of redraws and resamples.
     seen : Profile, optional
-        The model as the meter shows it, if its read noise is no part of the model.
+        The model as the meter shows it, if its read noise is no part of the model. The points
+        see it, and so does a reference that was fitted to points; the device itself does not.
     """
+    if len(points) > MOST:
+        points = points.take(np.sort(rng.choice(len(points), MOST, replace=False)))
     shown = model if seen is None else seen
+    beside = model if reference.draws is None else shown
     return Judgement(
         points.voltage_v,
         len(points),
-        reference.distance(ssd, model),
-        reference.distance(ovle, model),
+        reference.distance(ssd, beside),
+        reference.distance(ovle, beside),
         ks_interval(shown, points, rng, resamples=RESAMPLES),
         pit_interval(shown, points, rng, resamples=RESAMPLES),
         mean_interval(nll_each(shown, points), rng),

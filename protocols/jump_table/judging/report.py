@@ -1,16 +1,15 @@
 """What fits and judgements come to: lines for people, figures for programs, dots of a picture."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from hil.protocols.jump_table.judging.compare_picture import Score
-from hil.protocols.jump_table.judging.fitted import Fitted, Tried
+from hil.protocols.jump_table.judging.fitted import LEAST_TO_SPLIT, Fitted, Tried
 from hil.protocols.jump_table.judging.judge import Judgement
 from hil.protocols.jump_table.metrics import Distance, Interval
-from hil.units import format_quantity
+from hil.units import format_quantity, scale_of
 
 AT = (1 / 4, 1 / 2, 3 / 4)
 """Where in the range of G mean and sigma are told."""
@@ -27,9 +26,11 @@ def fitted_lines(fits: Sequence[Fitted], method: str) -> Iterator[str]:
     )
     yield f"{'mean dG (sigma)':>20}{heading}"
     yield f"{'pulse':>9} {'points':>10}{'':>{20 * len(AT)}}{'SSD':>25}{'OVLE':>25}"
-    for one in fits:
-        moments = zip(*one.fit.profile.moments(places_s), strict=True)
-        cells = "".join(f"{_moment(mean, sigma):>20}" for mean, sigma in moments)
+    moments = [np.array(one.fit.profile.moments(places_s)) for one in fits]
+    factor, unit = scale_of(float(np.abs(moments).max()), "S")
+    for one, moment in zip(fits, moments, strict=True):
+        told = (f"{mean:+.2f} ({sigma:.2f}) {unit}" for mean, sigma in factor * moment.T)
+        cells = "".join(f"{text:>20}" for text in told)
         yield (
             f"{one.points.voltage_v:>+7.2f} V {len(one.points):>10,}{cells}"
             f"{_interval(one.ssd):>25}{_interval(one.ovle):>25}"
@@ -39,18 +40,28 @@ def fitted_lines(fits: Sequence[Fitted], method: str) -> Iterator[str]:
 def judged_lines(tried: Sequence[Tried]) -> Iterator[str]:
     """Tell what the points that were held out say, amplitude by amplitude."""
     judged = [one.judgement for one in tried if one.judgement is not None]
-    if len(judged) < len(tried):
-        yield "fewer than 120 points of an amplitude are not judged by a third of them"
+    yield from _unjudged_lines(tried)
     if judged:
         yield "judged by a third of the points, which a fit to the others did not see"
         yield from judgement_lines(judged)
 
 
+def _unjudged_lines(tried: Sequence[Tried]) -> Iterator[str]:
+    """Tell which amplitudes have too few points to be judged by a third of them."""
+    voltages_v = sorted({one.voltage_v for one in tried if one.judgement is None})
+    if voltages_v:
+        names = ", ".join(f"{volts:+.4g} V" for volts in voltages_v)
+        yield (
+            f"{names}: fewer than {LEAST_TO_SPLIT} points, of which a third is not held out to "
+            "judge the fit"
+        )
+
+
 def judgement_lines(judged: Sequence[Judgement]) -> Iterator[str]:
     """Tell judgements, a line each; in brackets what a right model stays below in 95 %."""
     yield (
-        f"{'pulse':>9} {'points':>10}{'SSD':>25}{'OVLE':>25}{'KS (right: below)':>22}"
-        f"{'PIT (right: below)':>22}{'NLL':>10}"
+        f"{'pulse':>9} {'points':>10}{'SSD':>25}{'OVLE':>25}{'KS (95 % limit)':>22}"
+        f"{'PIT (95 % limit)':>22}{'NLL':>10}"
     )
     for one in judged:
         yield (
@@ -62,6 +73,9 @@ def judgement_lines(judged: Sequence[Judgement]) -> Iterator[str]:
 
 def compared_lines(tried: Sequence[Tried]) -> Iterator[str]:
     """Tell how methods did, means over the amplitudes, the nearest first."""
+    yield from _unjudged_lines(tried)
+    if all(one.judgement is None for one in tried):
+        return
     yield (
         "judged by a third of the points, which no fit saw; means over the amplitudes, in "
         "brackets at how many of them the distance is that of a right model"
@@ -95,7 +109,7 @@ def _means(tried: Sequence[Tried]) -> dict[str, float]:
     for name in ("ks", "pit"):
         distances = [getattr(one, name) for one in judged]
         means[f"{name}_right"] = sum(one.value <= one.null_95 for one in distances)
-    seconds = float(np.median([one.seconds for one in tried]))
+    seconds = float(np.median([one.seconds for one in tried if one.seconds is not None]))
     return means | {"amplitudes": len(judged), "seconds": seconds}
 
 
@@ -134,13 +148,6 @@ def fitted_figures(fits: Sequence[Fitted]) -> list[dict[str, Any]]:
 def _places_s(one: Fitted) -> list[float]:
     low_s, high_s = one.fit.profile.conductance_s[[0, -1]]
     return [float(low_s + share * (high_s - low_s)) for share in AT]
-
-
-def _moment(mean_s: float, sigma_s: float) -> str:
-    """Write mean and sigma in one unit."""
-    exponent = 3 * math.floor(math.log10(max(abs(mean_s), sigma_s)) / 3)
-    unit = format_quantity(10.0**exponent, "S", 1).split()[1]
-    return f"{mean_s / 10**exponent:+.2f} ({sigma_s / 10**exponent:.2f}) {unit}"
 
 
 def _interval(interval: Interval) -> str:

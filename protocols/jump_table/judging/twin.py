@@ -1,5 +1,6 @@
 """How far a model is from a device that was measured: table by table, and on a network."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +15,13 @@ from hil.protocols.jump_table.judging.judge import (
     judge,
     known_reference,
 )
-from hil.protocols.jump_table.models.truth import axis_of, tables_of, truths_of
+from hil.protocols.jump_table.models.truth import NEAR, axis_of, table_for, tables_of, truths_of
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
 from hil.protocols.jump_table.reading.measured import Measured
-from hil.protocols.jump_table.reading.read_errors import blurred
+from hil.protocols.jump_table.reading.read_errors import blurred, corrected
 from hil.protocols.jump_table.reading.read_noise import ReadNoise
 from hil.units import format_quantity
-
-NEAR = 0.01
-"""Amplitudes and widths that differ by less than this part of themselves are the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,8 @@ class Comparison:
         self.tables = tables_of(model, axis_of(measured))
         self.truths = truths_of(measured)
         self._refuse_width()
-        found = {points.voltage_v: self._table(points.voltage_v) for points in measured.amplitudes}
+        tables = self.tables.profiles
+        found = {one.voltage_v: table_for(one.voltage_v, tables) for one in measured.amplitudes}
         self.profiles = {volts: table for volts, table in found.items() if table is not None}
         self.missing = [volts for volts, table in found.items() if table is None]
         if not self.profiles:
@@ -85,7 +84,8 @@ class Comparison:
     @property
     def same_run(self) -> bool:
         """Whether the model was fitted to the very points that it is compared with."""
-        return Path(self.measured.source).name in self.tables.source
+        name = re.escape(Path(self.measured.source).resolve().name)
+        return re.search(rf"(^|[\\/]){name}, [\d,]+ points$", self.tables.source) is not None
 
     def twin(self, points: Points) -> Twin:
         """Judge the model's table for one amplitude."""
@@ -94,12 +94,8 @@ class Comparison:
         reference = known_reference(self.truths, points.voltage_v)
         if reference is None:
             reference = fitted_reference(points, rng)
-        seen = None
-        if self.tables.noise:
-            axis_s = model.conductance_s
-            tau_s = self.tables.noise * axis_s
-            noise = ReadNoise(axis_s, tau_s, tau_s, tau_s, 0)
-            seen = blurred(model, noise, list(self.measured.amplitudes))
+        noise = self._noise
+        seen = None if noise is None else blurred(model, noise, self.measured.alike(points))
         judgement = judge(model, points, reference, rng, seen=seen)
         return Twin(points, model, self.truths.get(points.voltage_v), judgement)
 
@@ -109,17 +105,17 @@ class Comparison:
         Raises
         ------
         ConfigError
-            If there are no points, or no tables, of one of them.
+            If there are no points, or no table, of one of them, or both have one sign.
         """
         have = sorted(self.profiles, key=abs)
         if voltages_v is not None:
-            for volts in voltages_v:
-                if not any(abs(volts - v) <= NEAR * abs(v) for v in have):
-                    raise ConfigError(
-                        f"there are no points and table for {volts:+.4g} V to train with; there "
-                        f"are for {_volts(have)}"
-                    )
-            return voltages_v
+            first, second = (self._known(volts) for volts in voltages_v)
+            if first * second > 0:
+                raise ConfigError(
+                    f"a network needs a SET and a RESET pulse, and {_volts([first, second])} are "
+                    "of one sign; choose one of each"
+                )
+            return first, second
         up, down = (next((v for v in have if v * sign > 0), None) for sign in (1, -1))
         if up is None or down is None:
             raise ConfigError(
@@ -133,28 +129,46 @@ class Comparison:
         if all(volts in self.truths for volts in pair):
             return self._synapses(self.truths, pair), "the simulated device itself"
         rng = np.random.default_rng([self.seed, 1])
-        fits = {
-            points.voltage_v: Local().fit(points, rng).profile
-            for points in self.measured.amplitudes
-            if points.voltage_v in pair
-        }
-        return self._synapses(fits, pair), "a table of the run's own points (method local)"
+        fits, noise = {}, self._noise
+        for points in self.measured.amplitudes:
+            if points.voltage_v in pair:
+                fit = Local().fit(points, rng).profile
+                if noise is not None:
+                    fit = corrected(fit, noise, self.measured.alike(points))
+                fits[points.voltage_v] = fit
+        what = "a table of the run's own points (method local)"
+        if noise is not None:
+            what += ", the model's read noise taken out"
+        return self._synapses(fits, pair), what
 
     def model(self, pair: tuple[float, float]) -> Synapses:
         """Give the model on a network."""
         return self._synapses(self.profiles, pair)
 
     def _synapses(self, profiles: dict[float, Profile], pair: tuple[float, float]) -> Synapses:
-        """Take the pulse that raises G in the middle for SET."""
-        middle_s = [float(np.mean(self.measured.range_s))]
-        rising = sorted(pair, key=lambda volts: float(profiles[volts].moments(middle_s)[0][0]))
-        return Synapses(profiles[rising[1]], profiles[rising[0]], *self.measured.range_s)
+        """Take for SET, of model and device alike, the pulse that raised the device more."""
+        steps_s = {one.voltage_v: float(one.step_s.mean()) for one in self.measured.amplitudes}
+        reset, set_ = sorted(pair, key=lambda volts: steps_s[volts])
+        return Synapses(profiles[set_], profiles[reset], *self.measured.range_s)
 
-    def _table(self, voltage_v: float) -> Profile | None:
-        for volts, profile in self.tables.profiles.items():
-            if abs(volts - voltage_v) <= NEAR * abs(voltage_v):
-                return profile
-        return None
+    @property
+    def _noise(self) -> ReadNoise | None:
+        """Read noise that was taken out of the model's tables, and stands beside them."""
+        if not self.tables.noise:
+            return None
+        axis_s = axis_of(self.measured)
+        tau_s = self.tables.noise * axis_s
+        return ReadNoise(axis_s, tau_s, tau_s, tau_s, 0)
+
+    def _known(self, voltage_v: float) -> float:
+        """Find the amplitude of the points and of a table that is meant."""
+        for volts in self.profiles:
+            if abs(volts - voltage_v) <= NEAR * abs(volts):
+                return volts
+        raise ConfigError(
+            f"there are no points or no table for {voltage_v:+.4g} V to train with; there are "
+            f"both for {_volts(list(self.profiles))}"
+        )
 
     def _refuse_width(self) -> None:
         width_s, known_s = self.tables.pulse_high_s, self.measured.pulse_high_s

@@ -20,10 +20,10 @@ Metric = Callable[[ArrayLike, ArrayLike, ArrayLike, ArrayLike], Any]
 """`ssd` or `ovle`: how far two tables are apart, over leading axes."""
 
 FEWEST_VALUES, FEWEST_DRAWS = 10, 40
-LEAST_SPREAD = 0.25
+_LEAST_SPREAD = 0.25
 """Of a resample, in that of the sample: one that misses a few far values would count too much."""
 
-STEPS, REACH = 16, 10.0
+_STEPS, _REACH = 16, 10.0
 """Devices looked at between the model and the reference and beyond, and how far beyond at most."""
 
 
@@ -85,7 +85,7 @@ def _scores(centred: Floats, rng: np.random.Generator, resamples: int) -> Floats
     """Give the means of resamples of standardised values, in units of their own spread."""
     count = len(centred)
     again = centred[rng.integers(0, count, (resamples, count))]
-    return np.asarray(again.mean(axis=1) / np.maximum(again.std(axis=1), LEAST_SPREAD))
+    return np.asarray(again.mean(axis=1) / np.maximum(again.std(axis=1), _LEAST_SPREAD))
 
 
 def _shares(resamples: int, count: int) -> list[int]:
@@ -210,15 +210,15 @@ def fixed_interval(
     reach = float(_quantiles(noise, (level,))[0])
     if seen == 0:
         return Interval(0.0, 0.0, reach)
-    beyond = min(1.2 * reach / seen, REACH)
+    beyond = min(1.2 * reach / seen, _REACH)
     away = (reference.mean_s - mean, np.log(reference.sigma_s / sigma))
     errors = (
         (draws[:, 0] - reference.mean_s) / reference.sigma_s,
         draws[:, 1] / reference.sigma_s,
     )
     below, above = tails(level)
-    distance, looks = np.empty(STEPS), np.empty((3, STEPS))
-    for k, part in enumerate(np.linspace(0, 1 + beyond, STEPS)):
+    distance, looks = np.empty(_STEPS), np.empty((3, _STEPS))
+    for k, part in enumerate(np.linspace(0, 1 + beyond, _STEPS)):
         device = mean + part * away[0], sigma * np.exp(part * away[1])
         distance[k] = metric(mean, sigma, *device)
         found = metric(mean, sigma, device[0] + errors[0] * device[1], device[1] * errors[1])
@@ -227,7 +227,9 @@ def fixed_interval(
     low, value = (float(np.interp(seen, row, distance)) for row in looks[:2])
     # no device is farther than what was seen and the reference's error together
     farthest = max(seen + reach, float(distance[-1]))
-    return Interval(value, low, float(np.interp(seen, looks[2], distance, right=farthest)))
+    # nearer than the reference's errors let even the model itself look: as if they were the same
+    high = np.interp(seen, looks[2], distance, left=reach, right=farthest)
+    return Interval(value, low, float(high))
 
 
 def tails(level: float) -> tuple[float, float]:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 class KsTest(NamedTuple):
-    """Peacock's distance, the p-value, and the distance above which it is below 5 %."""
+    """Peacock's distance, the p-value, and the distance above which it is at most 5 %."""
 
     statistic: float
     p_value: float

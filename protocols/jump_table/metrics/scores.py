@@ -7,10 +7,7 @@ from numpy.typing import ArrayLike
 
 from hil.errors import ConfigError
 from hil.protocols.jump_table.points import Points
-from hil.protocols.jump_table.profile import Floats, Profile
-
-NORMAL_SHARE = 0.01
-"""Share of a normal distribution in a table with a shape, as in `Profile.log_density`."""
+from hil.protocols.jump_table.profile import NORMAL_SHARE, Floats, Profile
 
 
 class PitDistance(NamedTuple):

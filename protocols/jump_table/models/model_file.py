@@ -80,8 +80,8 @@ def write_model(
         'kind = "model"',
         "version = 1",
         'model = "jump-table"',
-        f"title = {_text(title)}",
-        f"source = {_text(source)}",
+        f"title = {toml_text(title)}",
+        f"source = {toml_text(source)}",
         "",
         "[valid]",
         f"positive_v = {_number(max(voltages_v[-1], _READ_V))}",
@@ -100,11 +100,36 @@ def write_model(
         lines += ["", "[parameters.noise]", f"white = {_number(read_noise)}"]
     for voltage_v in voltages_v:
         lines += _table(voltage_v, profiles[voltage_v])
+    write_checked(path, lines)
+
+
+def write_checked(path: Path, lines: Iterable[str]) -> None:
+    """Write the lines of a model file, if they make a model.
+
+    Raises
+    ------
+    ConfigError
+        If they do not, or the file's name does not end in .toml; nothing is written then.
+    StoreError
+        If the file cannot be written.
+    """
+    refuse_other_name(path)
     text = "\n".join(lines) + "\n"
     file = decode(tomllib.loads(text), ModelFile, str(path))
     make_model(file.model, file.parameters)
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def refuse_other_name(path: Path) -> None:
+    """Raise ConfigError for a name that ``--bench`` would not take for a model file's."""
+    if path.suffix != ".toml":
+        raise ConfigError(f"{path} does not end in .toml, as a model file does; name it so")
+
+
+def toml_text(text: str) -> str:
+    """Write a string: TOML's escapes are JSON's, and the delete character has one too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _check(
@@ -194,11 +219,6 @@ def _comments(texts: Iterable[str]) -> list[str]:
         printable = "".join(c if c.isprintable() else " " for c in text)
         lines += [f"# {line}" for line in textwrap.wrap(printable, _WIDTH - 2)]
     return lines
-
-
-def _text(text: str) -> str:
-    """Write a string: TOML's escapes are JSON's, and the delete character has one too."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _number(value: float) -> str:

@@ -10,15 +10,13 @@ import ast
 import csv
 import operator
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hil.decode import decode, read_toml, unknown
+from hil.decode import read_toml, unknown
 from hil.errors import ConfigError
-from hil.simulators.models.files import ModelFile, make_model
-from hil.whole_file import whole_file
+from hil.protocols.jump_table.models.model_file import toml_text, write_checked
 
 _OURS = {
     "maxConductance": "g_max_s",
@@ -119,8 +117,8 @@ def write_neurosim(path: Path, source: Path | str, *, title: str = "") -> None:
     name = Path(source).name
     lines = [
         'kind = "model"', "version = 1", 'model = "neurosim"',
-        f"title = {_text(title or f'NeuroSim device of {name}')}",
-        f"source = {_text(f'NeuroSim parameters in {name}')}", "",
+        f"title = {toml_text(title or f'NeuroSim device of {name}')}",
+        f"source = {toml_text(f'NeuroSim parameters in {name}')}", "",
         "[valid]", f"positive_v = {ours['ltp_v']!r}", f"negative_v = {ours['ltd_v']!r}",
         f"current_a = {most_a:.2e}",
         f"conductance_s = [{ours['g_min_s']!r}, {ours['g_max_s']!r}]", "",
@@ -129,16 +127,7 @@ def write_neurosim(path: Path, source: Path | str, *, title: str = "") -> None:
     for name, spread in variability.items():
         lines += ["", f"[parameters.variability.{name}]"]
         lines += [f"{key} = {value!r}" for key, value in spread.items()]
-    text = "\n".join(lines) + "\n"
-    file = decode(tomllib.loads(text), ModelFile, str(path))
-    make_model(file.model, file.parameters)
-    with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _text(text: str) -> str:
-    kept = "".join(c for c in text if c.isprintable())
-    return '"' + kept.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    write_checked(path, lines)
 
 
 def _refuse_uneven(path: Path, values: dict[str, float]) -> None:

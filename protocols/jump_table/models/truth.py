@@ -1,5 +1,6 @@
 """The jump tables of a model, and those of the simulated device that a run is of: the truth."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +11,18 @@ from hil.protocols.jump_table.models.imports import model_profiles
 from hil.protocols.jump_table.profile import Floats, Profile
 from hil.protocols.jump_table.reading.measured import Measured
 from hil.simulators.models.files import find_model_file, make_model, resolve
+from hil.simulators.models.layers.forming import Forming
+from hil.simulators.models.layers.layer import Layered
+from hil.simulators.models.layers.noise import Noise
 
 ROWS = 100
 """Conductances on which a model and a device are compared, as many as in published tables."""
+
+NEAR = 0.01
+"""Amplitudes and widths that differ by less than this part of themselves are the same."""
+
+_NO_OTHER_STEPS = (Noise, Forming)
+"""Layers with which the pulses of a formed cell still do what its model says."""
 
 
 class Tables(NamedTuple):
@@ -73,8 +83,9 @@ def truths_of(measured: Measured) -> dict[float, Profile]:
     Returns
     -------
     dict
-        Amplitude (V) -> profile; empty for a measured device, a file of points, and a model that
-        says nothing about single pulses.
+        Amplitude of points (V) -> profile; empty for a measured device, a file of points, a model
+        that says nothing about single pulses, and cells that differ from their model: by
+        variability, relaxation, a resistor in series, or because some are stuck.
     """
     if measured.header is None:
         return {}
@@ -84,6 +95,22 @@ def truths_of(measured: Measured) -> dict[float, Profile]:
         return {}
     try:
         model = make_model(*resolve(device["model"], device.get("parameters") or {}, Path()))
-        return model_profiles(model, axis_of(measured))
+        profiles = model_profiles(model, axis_of(measured))
     except ConfigError:
         return {}
+    while isinstance(model, Layered):
+        if not isinstance(model.layer, _NO_OTHER_STEPS):
+            return {}
+        model = model.inner
+    found = {
+        points.voltage_v: table_for(points.voltage_v, profiles) for points in measured.amplitudes
+    }
+    return {voltage_v: profile for voltage_v, profile in found.items() if profile is not None}
+
+
+def table_for(voltage_v: float, profiles: Mapping[float, Profile]) -> Profile | None:
+    """Find the table of an amplitude (V), which may be off by `NEAR`; None without one."""
+    for known_v, profile in profiles.items():
+        if abs(known_v - voltage_v) <= NEAR * abs(known_v):
+            return profile
+    return None

@@ -88,8 +88,8 @@ def given_bounds(bounds_s: tuple[float, float], noise: ReadNoise | None) -> Boun
 
 
 def refuse_beyond(bounds: Bounds, readings_s: Floats, where: str) -> None:
-    """Raise ConfigError for readings further beyond bounds than noise and rounding take them."""
-    slack_s = _ROUNDED * (bounds.high_s - bounds.low_s) if np.isfinite(bounds[:2]).all() else 0.0
+    """Raise ConfigError for readings further beyond given bounds than noise and rounding go."""
+    slack_s = _ROUNDED * (bounds.high_s - bounds.low_s)
     ends_s = (
         bounds.low_s - max(slack_s, _BEYOND / _INSIDE * (bounds.stop_low_s - bounds.low_s)),
         bounds.high_s + max(slack_s, _BEYOND / _INSIDE * (bounds.high_s - bounds.stop_high_s)),

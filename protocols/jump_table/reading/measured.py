@@ -55,8 +55,6 @@ class Measured:
         them, those of the points are further inside: see `reading.bounds`.
     title, source : str
         What was measured, and where it was read from.
-    window_s : (low, high) or None
-        Window of the collection (S): points begin in it.
     pulse_high_s : float or None
         Flat top of the pulses (s).
     header : Header or None
@@ -71,7 +69,6 @@ class Measured:
     high_s: float
     title: str
     source: str
-    window_s: tuple[float, float] | None = None
     pulse_high_s: float | None = None
     header: Header | None = None
     skipped: int = 0
@@ -90,6 +87,15 @@ class Measured:
             self.low_s if np.isfinite(self.low_s) else float(every.min()),
             self.high_s if np.isfinite(self.high_s) else float(every.max()),
         )
+
+    def alike(self, points: Points) -> list[Points]:
+        """Give all points that begin where those of one amplitude do, as to their density.
+
+        In a run these are all that are cut off at the same stops, so not those of 0 V, as
+        amplitudes are drawn at random; in a file, which may go through them in turn, those of the
+        amplitude alone.
+        """
+        return [points] if self.header is None else list(self.amplitudes)
 
 
 class _Source(NamedTuple):
@@ -163,7 +169,6 @@ def read_points(
         collected = decode(header.parameters, JumpTableCollection, taken.text)
     return Measured(
         amplitudes, control, bounds.low_s, bounds.high_s, taken.title, taken.text,
-        None if collected is None else (collected.window_low_s, collected.window_high_s),
         None if collected is None else collected.high_s, header, taken.skipped,
     )  # fmt: skip
 
@@ -295,5 +300,5 @@ def _refuse_one_sided(amplitudes: tuple[Points, ...], where: str) -> None:
         listed = ", ".join(f"{one.voltage_v:+.4g} V" for one in amplitudes)
         raise ConfigError(
             f"{where} has {has} amplitudes only ({listed}), and a device needs both to be brought "
-            f"back; collect {lacks} ones too, or allow one-sided data"
+            f"back; collect {lacks} ones too, or allow one-sided data (--one-sided)"
         )

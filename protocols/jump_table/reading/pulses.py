@@ -160,7 +160,7 @@ def _steps(
     if len(names) == 2 and voltage_v is None:
         raise ConfigError(
             f"{file.path} does not say at which amplitude its steps were made; add a column "
-            "pulse_voltage_v, or give the voltage with it"
+            "pulse_voltage_v, or give the voltage (--voltage 1.5V)"
         )
     wanted = [columns[name] for name in names]
     cells = [columns["cell"].place] if "cell" in columns else []

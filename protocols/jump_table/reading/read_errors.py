@@ -14,9 +14,11 @@ device whose steps have mean mu and sigma s then shows, to that order, ::
     E[dG | G0]   = mu + (1 + mu') delta
     Var[dG | G0] = s^2 + (s^2)' delta + (1 + mu')^2 tau^2 + E[tau^2(g1)]
 
-(errors in variables: W. A. Fuller, Measurement Error Models, Wiley (1987)). Which readings are
-taken, those in a window, does not matter: all is for a given reading. That readings are shared,
-one pulse's after being the next one's before, does not matter for the same reason.
+(errors in variables: W. A. Fuller, Measurement Error Models, Wiley (1987)). The curvature of mu
+and s^2 is left out: it would add ``mu'' tau^2 / 2`` and the like, under 0.001 s on the published
+TiOx profiles with a tau of 2 %, and second derivatives of a fit are mostly noise. Which readings
+are taken, those in a window, does not matter: all is for a given reading. That readings are
+shared, one pulse's after being the next one's before, does not matter for the same reason.
 
 0 V pulses show tau alone: their steps have the variance 2 tau^2. An error that two successive
 readings share (a gain, a slow drift) is in no step, and is not seen and not corrected here. Nor
@@ -37,23 +39,12 @@ from hil.protocols.jump_table.fitting.method import Fit
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
 from hil.protocols.jump_table.reading.density import LogDensity
-from hil.protocols.jump_table.reading.read_noise import NO_CONTROL, ReadNoise, read_noise
+from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
 Floats = NDArray[np.float64]
 
 FLOOR = 0.1
 """Least sigma that is left, over the measured one: what is below cannot be told."""
-
-__all__ = [
-    "FLOOR",
-    "NO_CONTROL",
-    "ReadEffect",
-    "ReadNoise",
-    "blurred",
-    "corrected",
-    "effect",
-    "read_noise",
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +83,8 @@ class ReadEffect:
         text = (
             f"the meter makes {100 * self.variance_share.mean():.2g} % of the variance of a step "
             f"(at most {100 * self.variance_share.max():.2g} %) and pulls its mean by up to "
-            f"{abs(self.shift_sigmas):.2g} sigma"
+            f"{abs(self.shift_sigmas):.2g} sigma, so that the mean's slope of {self.slope:.3g} "
+            f"reads {self.slope_measured:.3g}"
         )
         if self.explained > 0:
             text += (
@@ -110,7 +102,7 @@ def effect(profile: Profile, noise: ReadNoise, points: Points | Sequence[Points]
     profile : Profile
         Fitted to the points as they were read.
     noise : ReadNoise
-        From `read_noise`.
+        From `reading.read_noise`.
     points : Points or sequence of Points
         Whose conductances before pulses tell their density; all amplitudes of a run together,
         where these were drawn at random.
@@ -146,7 +138,7 @@ def corrected(
         Fitted to the points as they were read. Of a fit the draws are corrected too, each with
         a draw of the density's slope.
     noise : ReadNoise
-        From `read_noise`.
+        From `reading.read_noise`.
     points : Points or sequence of Points
         As for `effect`.
     """

@@ -29,6 +29,9 @@ _BLOCKS = 1000
 
 _INTERVAL = (0.025, 0.975)
 
+_AXIS = 50
+"""Conductances at which a noise is told."""
+
 
 @dataclass(frozen=True, eq=False)
 class ReadNoise:
@@ -65,7 +68,7 @@ class ReadNoise:
     @classmethod
     def constant(cls, tau_s: float, low_s: float, high_s: float) -> "ReadNoise":
         """Make a noise that is known from elsewhere, the same from one conductance to another."""
-        axis_s, tau = np.array([low_s, high_s]), np.full(2, tau_s)
+        axis_s, tau = np.linspace(low_s, high_s, _AXIS), np.full(_AXIS, tau_s)
         return cls(axis_s, tau, tau, tau, 0)
 
 
@@ -110,7 +113,7 @@ def read_noise(control: Points | None, seed: int = 0) -> ReadNoise:
     steps = steps - line @ np.linalg.lstsq(line, steps, rcond=None)[0]
     basis = _bernstein(share)
     squares, weights = _robust(basis, steps)
-    axis = np.linspace(0.0, 1.0, 50)
+    axis = np.linspace(0.0, 1.0, _AXIS)
     best = _solved(basis, squares, weights)
     tau = np.sqrt(_bernstein(axis) @ best)
     drawn = _resampled(basis, squares, weights, np.random.default_rng(seed))

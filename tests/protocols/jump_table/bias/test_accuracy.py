@@ -142,7 +142,7 @@ def test_devices_travel_as_they_are() -> None:
         ({"instances": 1}, "instances is 1; an interval needs 2"),
         ({"rates": ()}, "rates is empty"),
         ({"rates": (-1.0, 1.0)}, r"task 1 of 6.*Expected `float` > 0"),
-        ({"images": "nowhere"}, r"task 1 of 12, Setting\(name='target'.*nowhere"),
+        ({"images": "nowhere"}, "^there is no folder .*nowhere"),
     ],
     ids=["instances", "rates", "rate", "images"],
 )

@@ -88,7 +88,7 @@ def test_over_and_under_promising_are_said_in_words(bias: Bias) -> None:
     assert lines[3].startswith("spline, data set 2: under-promises by 4.0 points (bias -4.0, 95")
     assert "mean |bias| 3.5 points over all epochs and 2 data sets" in lines[4]
     assert lines[4].endswith("over-promising 1, under-promising 1")
-    assert "binning, data set 1: no bias seen (bias " in lines[5]
+    assert "binning: no bias seen (bias " in lines[5]
 
 
 def test_figures_are_json(bias: Bias) -> None:

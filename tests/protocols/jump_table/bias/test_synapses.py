@@ -186,10 +186,6 @@ def test_what_cannot_be_played_is_refused() -> None:
         Synapses(linear(SET), linear(RESET), HIGH_S, LOW_S)
     with pytest.raises(ConfigError, match="both finite"):
         Synapses(linear(SET), linear(RESET), LOW_S, np.inf)
-    shape = np.tile([-np.inf, 0.0, 1.0], (100, 1))
-    endless = Profile(AXIS_S, AXIS_S, AXIS_S, shape)
-    with pytest.raises(ConfigError, match="shape of reset"):
-        Synapses(linear(SET), endless, LOW_S, HIGH_S)
     for update in (PAPER.update_exact, PAPER.update_aggregate):
         with pytest.raises(ConfigError, match="two lists"):
             update(np.full(3, 1e-8), np.ones(4, int), rng)

@@ -10,6 +10,8 @@ from hil.protocols.jump_table.fitting.censored import (
     Likelihood,
     NoScatter,
     Scaled,
+    Top,
+    as_spread,
     climb,
     scaled,
 )
@@ -80,6 +82,47 @@ def test_stand_in_of_the_curvature_is_never_negative() -> None:
             alone = Scaled(np.array([z]), np.array([side]), 0.0, 1.0)
             maker = Likelihood(1, 1, np.zeros(1, np.int64), one, one, alone)
             assert np.linalg.eigvalsh(maker.sums(np.zeros(2), exact=False)[2]).min() >= 0
+
+
+def test_squares_are_those_of_single_readings() -> None:
+    maker, beta = likelihood(7)
+    expected = np.zeros((10, 10))
+    for i in range(60):
+        one = slice(i, i + 1)
+        readings = Scaled(maker.readings.step[one], maker.readings.side[one], 0.0, 1.0)
+        alone = Likelihood(
+            5, 5, maker.first[one], maker.mean_basis[one], maker.sigma_basis[one], readings
+        )
+        slope = alone.sums(beta)[1]
+        expected += np.outer(slope, slope)
+    assert maker.squares(beta) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def covariance(top: Top) -> Floats:
+    return np.asarray(np.linalg.inv(top.factor @ top.factor.T))
+
+
+def test_spread_of_normal_readings_is_that_of_the_posterior() -> None:
+    """Readings that are what the model says, a part of them stopped, make no difference."""
+    rng = np.random.default_rng(8)
+    first, values = cubic(rng.uniform(size=40_000), 5)
+    step = np.clip(rng.standard_normal(40_000), -1.0, 1.5)
+    side = (step == 1.5).astype(np.int64) - (step == -1.0)
+    maker = Likelihood(5, 5, first, values, values, Scaled(step, side, 0.0, 1.0))
+    penalty = np.kron(np.eye(2), 30 * roughness(5, 2)) + 0.01 * np.eye(10)
+    top = climb(maker, penalty, np.zeros(10))
+    ratio = np.diag(covariance(as_spread(maker, penalty, top))) / np.diag(covariance(top))
+    assert ratio == pytest.approx(np.ones(10), abs=0.08)
+
+
+def test_spread_leaves_the_centre_where_it_is() -> None:
+    maker, beta = likelihood(9, count=400)
+    penalty = 5 * np.eye(10)
+    top = climb(maker, penalty, beta)._replace(uphill=np.linspace(-1, 1, 10))
+    again = as_spread(maker, penalty, top)
+    assert again.beta is top.beta
+    centres = [covariance(one) @ one.uphill for one in (top, again)]
+    assert centres[1] == pytest.approx(centres[0], rel=1e-9)
 
 
 def test_one_mean_and_one_sigma_are_those_of_scipy() -> None:

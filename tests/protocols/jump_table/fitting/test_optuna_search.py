@@ -42,7 +42,7 @@ def fit(points: Points, seed: int = 0, **settings: Any) -> Fit:
 def same(one: Fit, other: Fit) -> bool:
     np.testing.assert_array_equal(one.profile.mean_s, other.profile.mean_s)
     np.testing.assert_array_equal(one.profile.sigma_s, other.profile.sigma_s)
-    return {**one.figures, "search_s": 0} == {**other.figures, "search_s": 0}
+    return one.figures == other.figures
 
 
 @pytest.mark.slow
@@ -77,7 +77,6 @@ def test_figures_say_what_happened() -> None:
     assert (figures["trials"], figures["stopped_by"]) == (3, "trials")
     for name in ("ks_best", "ks_redrawn", "ks_binning", "ks_unseen", "ks_unseen_binning"):
         assert 0.01 < figures[name] < 0.2
-    assert figures["search_s"] > 0
     axis_s = found.profile.conductance_s
     for name, values_s in (("mean", found.profile.mean_s), ("sigma", found.profile.sigma_s)):
         again_s = np.polynomial.Polynomial(figures[f"{name}_coefficients"])(axis_s)
@@ -260,7 +259,7 @@ def test_sigma_stays_above_0() -> None:
     points = Points(1.0, AXIS_S, 0 * AXIS_S, LOW_S, HIGH_S)
     space = PolynomialSpace.around(slope, points, {"mean": 0, "sigma": 1}, 6.0)
     sigma_s = space.profile({"mean_0": 0.0, "sigma_0": -3.0, "sigma_1": 0.0}).sigma_s
-    assert sigma_s.min() == pytest.approx(0.01 * slope.sigma_s.mean())
+    assert sigma_s.min() == pytest.approx(0.1 * slope.sigma_s.mean())
 
 
 def test_too_little_is_refused() -> None:

@@ -89,6 +89,25 @@ def _flat(seed: int) -> Fit:
     return fit(drawn(2000, seed))
 
 
+def test_draws_of_skewed_steps_are_as_wide_as_their_moments_are_uncertain() -> None:
+    """The variance of ln sigma is (kurtosis - 1) / 4n, that of normal steps 1 / 2n."""
+    rng = np.random.default_rng(3)
+    step = rng.exponential(size=4000)
+    found = draws_of(
+        fit(
+            Points(1.0, rng.uniform(1, 2, 4000), step, -np.inf, np.inf),
+            max_mean=0, max_sigma=0, draws=4000,
+        )
+    )  # fmt: skip
+    kurtosis = np.mean((step - step.mean()) ** 4) / step.var() ** 2
+    mean_s, log_sigma = found[:, 0, 0], np.log(found[:, 1, 0])
+    assert mean_s.std() == pytest.approx(step.std() / np.sqrt(4000), rel=0.05)
+    assert log_sigma.std() == pytest.approx(np.sqrt((kurtosis - 1) / 16_000), rel=0.05)
+    assert kurtosis > 6
+    # a skewed sample with a large mean has a large sigma
+    assert np.corrcoef(mean_s, log_sigma)[0, 1] > 0.5
+
+
 @pytest.mark.parametrize("count", [40, 100])
 def test_few_points_are_fitted(count: int) -> None:
     for seed in range(30):

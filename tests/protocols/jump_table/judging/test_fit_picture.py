@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 from hil.protocols.jump_table.fitting.method import Fit
 from hil.protocols.jump_table.judging import compare_picture, fit_picture
 from hil.protocols.jump_table.judging.compare_picture import Score, draw_compare
-from hil.protocols.jump_table.judging.fit_picture import Bias, Compared, draw_fit, draw_twin
+from hil.protocols.jump_table.judging.fit_picture import BiasCurve, Compared, draw_fit, draw_twin
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Floats, Profile
 
@@ -96,7 +96,7 @@ def test_nothing_lies_on_something_else(drawn: list[Figure], name: str) -> None:
     draw_fit(every, CAPTION, Path("p.png"))
     compared = [Compared(one, fit.profile, fit.profile, {"SSD": 0.01}) for one, fit, _ in every]
     draw_twin(compared, CAPTION, Path("p.png"))
-    bias = Bias(np.linspace(-3, 0, 8), np.linspace(-4, -1, 8), np.linspace(-2, 1, 8))
+    bias = BiasCurve(np.linspace(-3, 0, 8), np.linspace(-4, -1, 8), np.linspace(-2, 1, 8))
     draw_twin(compared, CAPTION, Path("p.png"), bias=bias)
     scores = [
         Score(method, measure, one.voltage_v, 0.01 * k, 0.009 * k, 0.012 * k)

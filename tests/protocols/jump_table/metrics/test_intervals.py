@@ -156,6 +156,17 @@ def test_the_reference_as_a_fixed_model(references):
     assert high == fitted_interval(ssd, fit.profile, fit.profile, fit.draws, 0.9).high
 
 
+def test_a_model_that_is_nearer_than_errors_allow_is_not_known_exactly(references):
+    fit = references[0]
+    near = Profile(
+        fit.profile.conductance_s,
+        fit.profile.mean_s + 1e-6 * fit.profile.sigma_s,
+        fit.profile.sigma_s,
+    )
+    same = fixed_interval(ssd, fit.profile, fit.profile, fit.draws)
+    assert fixed_interval(ssd, near, fit.profile, fit.draws) == pytest.approx(same, abs=1e-4)
+
+
 def test_a_model_that_is_wrong_all_over(references):
     fit = references[0]
     table = paper_set(-8.0)

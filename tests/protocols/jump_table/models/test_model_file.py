@@ -16,7 +16,12 @@ from hil.limits import Limits, PhaseLimits
 from hil.program import pulse, read
 from hil.protocol import RunView
 from hil.protocols.jump_table.collect import JumpTableCollection
-from hil.protocols.jump_table.models.model_file import SHAPE_TOLERANCE, needed_rows, write_model
+from hil.protocols.jump_table.models.model_file import (
+    SHAPE_TOLERANCE,
+    needed_rows,
+    write_checked,
+    write_model,
+)
 from hil.protocols.jump_table.profile import Profile
 from hil.simulators.models import get_model
 from hil.simulators.models.jump_table import JumpTable
@@ -184,3 +189,9 @@ def test_rows_on_a_line_are_left_out_and_the_others_kept() -> None:
     assert needed_rows(axis, rows, 1e-9) == [0, 3, 4]
     assert needed_rows(axis, rows, 10.0) == [0, 4]
     assert needed_rows(axis, rows * [[0], [1], [0], [1], [0]], 1e-9) == [0, 1, 2, 3, 4]
+
+
+def test_a_name_that_is_no_model_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model does not end in \.toml"):
+        write_checked(tmp_path / "model", ['kind = "model"'])
+    assert list(tmp_path.iterdir()) == []

@@ -18,15 +18,8 @@ from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Profile
 from hil.protocols.jump_table.reading.bounds import bounded, given_bounds
 from hil.protocols.jump_table.reading.density import LogDensity
-from hil.protocols.jump_table.reading.read_errors import (
-    FLOOR,
-    NO_CONTROL,
-    ReadNoise,
-    blurred,
-    corrected,
-    effect,
-    read_noise,
-)
+from hil.protocols.jump_table.reading.read_errors import FLOOR, blurred, corrected, effect
+from hil.protocols.jump_table.reading.read_noise import NO_CONTROL, ReadNoise, read_noise
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
@@ -347,3 +340,9 @@ def test_through_the_protocol_on_a_noisy_bench() -> None:
     measured_off, clean_off = (off_by(one, axis, truths) for one in (fit, clean))
     assert min(measured_off) > 2
     assert max(clean_off) < 2
+
+
+def test_a_noise_that_is_told_has_the_relative_rms_of_the_range() -> None:
+    """The mean of 1/G^2 over a range is one over the product of its ends."""
+    noise = ReadNoise.constant(1e-7, 5e-6, 30e-6)
+    assert noise.relative == pytest.approx(1e-7 / np.sqrt(5e-6 * 30e-6), rel=0.03)
