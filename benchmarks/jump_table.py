@@ -28,7 +28,7 @@ from machine import Figure, machine, repeated
 from modeling_bias import network_part
 from numpy.typing import NDArray
 
-from hil.protocols.jump_table.judging.fitted import Tried, held_out
+from hil.protocols.jump_table.judging.fitted import Meter, Tried, held_out
 from hil.protocols.jump_table.judging.report import compared_lines
 from hil.protocols.jump_table.metrics import ks2d, ovle, ssd
 from hil.protocols.jump_table.models.truth import truths_of
@@ -208,10 +208,10 @@ def tiox_part(quick: bool) -> dict[str, Any]:
         ]  # fmt: skip
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         measured = read_points(json.loads(told)["run"])
-    truths = truths_of(measured)
+    truths, meter = truths_of(measured), Meter(measured)
     print(f"\nbench tiox, 8 amplitudes x {points:,} points of hil run jump-table --seed 1")
     tried: list[Tried] = [
-        held_out(one, name, method(name), truths, 0)
+        held_out(one, name, method(name), truths, 0, meter)
         for name in names
         for one in measured.amplitudes
     ]

@@ -25,8 +25,7 @@ from hil.keeper import Progress
 
 if TYPE_CHECKING:
     from hil.protocols.jump_table.fitting.method import Method
-    from hil.protocols.jump_table.judging.fitted import Fitted, Tried
-    from hil.protocols.jump_table.profile import Profile
+    from hil.protocols.jump_table.judging.fitted import Fitted, Meter, Tried
     from hil.protocols.jump_table.reading.measured import Measured
     from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
@@ -112,11 +111,11 @@ def jump_table(
     console.line(f"noise    {about_noise}")
     if noise is not None and not keep_read_noise:
         refuse_loud(noise)
-    work = _Work(console, measured, seed)
+    work = _Work(console, measured, None if keep_read_noise else noise, seed)
     tried = work.judged(methods, able_only=compare == "all")
     fits = work.fitted(methods[method_name])
-    profiles = _profiles(console, measured, fits, noise, keep=keep_read_noise)
-    _write(path, method_name, measured, profiles, high_s, None if keep_read_noise else noise)
+    _show_noise(console, measured, fits, noise, keep=keep_read_noise)
+    _write(path, method_name, work.meter, fits, high_s)
     pictures = _draw(path, method_name, measured, fits, tried)
     console.line(f"model    {path}")
     for picture in pictures:
@@ -168,11 +167,15 @@ def _pulse_high_s(measured: "Measured", told_s: float | None) -> float:
 class _Work:
     """Fits and judges, and says how far it is."""
 
-    def __init__(self, console: Console, measured: "Measured", seed: int) -> None:
+    def __init__(
+        self, console: Console, measured: "Measured", noise: "ReadNoise | None", seed: int
+    ) -> None:
+        from hil.protocols.jump_table.judging.fitted import Meter
         from hil.protocols.jump_table.models.truth import truths_of
 
         self.console = console
         self.measured = measured
+        self.meter = Meter(measured, noise)
         self.seed = seed
         self.truths = truths_of(measured)
 
@@ -198,7 +201,7 @@ class _Work:
         tried = []
         for points in self.measured.amplitudes:
             line.glance = f"judging {name}, {points.voltage_v:+.4g} V"
-            tried.append(held_out(points, name, method, self.truths, self.seed))
+            tried.append(held_out(points, name, method, self.truths, self.seed, self.meter))
             line.done(len(points))
         return tried
 
@@ -210,7 +213,7 @@ class _Work:
         with _Line(self.console, self.measured, 1) as line:
             for points in self.measured.amplitudes:
                 line.glance = f"fitting {points.voltage_v:+.4g} V"
-                fits.append(fit_all(points, method, self.seed))
+                fits.append(fit_all(points, method, self.seed, self.meter))
                 line.done(len(points))
         return fits
 
@@ -238,52 +241,47 @@ class _Line:
         self._line(Progress(self._done, self._total, self.glance))
 
 
-def _profiles(
+def _show_noise(
     console: Console,
     measured: "Measured",
     fits: "list[Fitted]",
     noise: "ReadNoise | None",
     *,
     keep: bool,
-) -> "dict[float, Profile]":
-    """Take what a model file is to hold: without the meter's noise, if that is known."""
-    from hil.protocols.jump_table.reading.read_errors import corrected, effect
+) -> None:
+    """Say what read noise does to the points, and what becomes of it."""
+    from hil.protocols.jump_table.reading.read_errors import effect
 
-    profiles = {}
+    if noise is None:
+        return
     for one in fits:
-        profile = one.fit.profile
-        if noise is not None:
-            alike = measured.alike(one.points)
-            told = effect(profile, noise, alike).sentence()
-            console.line(f"         {one.points.voltage_v:+.4g} V: {told}")
-            profile = profile if keep else corrected(profile, noise, alike)
-        profiles[one.points.voltage_v] = profile
-    if noise is not None:
-        console.line(
-            "         it stays in the tables" if keep else
-            "         it is taken out of the model's tables and stands in it as noise;\n"
-            "         what follows is as the meter shows it"
-        )  # fmt: skip
-    return profiles
+        told = effect(one.seen.profile, noise, measured.alike(one.points)).sentence()
+        console.line(f"         {one.points.voltage_v:+.4g} V: {told}")
+    console.line(
+        "         it stays in the tables" if keep else
+        "         it is taken out of the tables and stands in the model as noise of readings, "
+        f"{noise.relative:.2g} of their value"
+    )  # fmt: skip
 
 
 def _write(
     path: Path,
     method_name: str,
-    measured: "Measured",
-    profiles: "dict[float, Profile]",
+    meter: "Meter",
+    fits: "list[Fitted]",
     pulse_high_s: float,
-    noise: "ReadNoise | None",
 ) -> None:
     from hil.protocols.jump_table.models.model_file import write_model
 
+    measured, noise = meter
     low_s, high_s = measured.range_s
     points = sum(len(one) for one in measured.amplitudes)
     write_model(
         path,
         title=f"{measured.title}: jump tables by {method_name}",
         source=f"{measured.source}, {points:,} points",
-        profiles=profiles, low_s=low_s, high_s=high_s, pulse_high_s=pulse_high_s,
+        profiles={one.points.voltage_v: one.model.profile for one in fits},
+        low_s=low_s, high_s=high_s, pulse_high_s=pulse_high_s,
         edge_s=None if measured.header is None else measured.header.parameters.get("edge_s"),
         read_noise=None if noise is None else noise.relative,
         about=[f"Fitted by hil fit jump-table --method {method_name}."],
@@ -306,7 +304,7 @@ def _draw(
     if measured.header is not None:
         origin = caption_of(measured.header, Path(measured.source))
     caption = f"{origin}   |   {method_name}"
-    drawn = [(one.points, one.fit, one.pit) for one in fits]
+    drawn = [(one.points, one.seen, one.pit) for one in fits]
     pictures = draw_fit(drawn, caption, path.with_suffix(".png"))
     if len({one.method for one in tried}) > 1:
         beside = path.with_name(f"{path.stem}-compared.png")

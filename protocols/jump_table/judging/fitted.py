@@ -3,21 +3,25 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hil.protocols.jump_table.fitting.method import Fit, Method
 from hil.protocols.jump_table.judging.judge import (
     Judgement,
+    Reference,
     fitted_reference,
     judge,
     known_reference,
-    own_reference,
+    own_posterior,
 )
 from hil.protocols.jump_table.metrics import Interval, ovle, pit, refits, ssd
 from hil.protocols.jump_table.points import Floats, Points
 from hil.protocols.jump_table.profile import Profile
+from hil.protocols.jump_table.reading.measured import Measured
+from hil.protocols.jump_table.reading.read_errors import corrected
+from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
 HELD_OUT = 1 / 3
 """Share of the points that a fit is judged by and does not see."""
@@ -25,6 +29,27 @@ LEAST_TO_SPLIT = 120
 """Points of an amplitude from which a third carries a fit of its own."""
 REFITS = 60
 """Fits to resampled points, for the bands of methods without draws of their own."""
+
+
+class Meter(NamedTuple):
+    """What the points were read with.
+
+    Attributes
+    ----------
+    measured : Measured
+        All that it read.
+    noise : ReadNoise or None
+        What is to be taken out of fits; None if that is not known, or is to stay.
+    """
+
+    measured: Measured
+    noise: ReadNoise | None = None
+
+    def clean(self, fit: Fit, points: Points) -> Fit:
+        """Take the noise out of a fit to points of one amplitude."""
+        if self.noise is None:
+            return fit
+        return corrected(fit, self.noise, self.measured.alike(points))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,35 +60,39 @@ class Fitted:
     ----------
     points : Points
         All of them.
-    fit : Fit
-        To all of them.
+    seen, model : Fit
+        To all of them, as the meter shows them, and without its noise.
     pit : (points,) float64
         Probability of a smaller step at each point.
     ssd, ovle : Interval
-        How far the fit is from the device, by its own posterior.
+        How far the model is from the device, by its own posterior.
     """
 
     points: Points
-    fit: Fit
+    seen: Fit
+    model: Fit
     pit: Floats
     ssd: Interval
     ovle: Interval
 
 
-def fit_all(points: Points, method: Method, seed: int) -> Fitted:
+def fit_all(points: Points, method: Method, seed: int, meter: Meter) -> Fitted:
     """Fit one amplitude to all its points, and tell its own error."""
     rng = _rng(seed, points, "fit")
     fit = method.fit(points, rng)
-    reference = own_reference(fit, points, rng)
+    posterior = meter.clean(own_posterior(fit, points, rng), points)
+    reference = Reference(posterior.profile, posterior.draws, own=True)
     if fit.draws is None and method.quick:
         draws = refits(method, points, rng, REFITS, fit.profile.conductance_s)
         fit = Fit(fit.profile, draws, fit.figures)
+    model = meter.clean(fit, points)
     return Fitted(
         points,
         fit,
+        model,
         pit(fit.profile, points, rng),
-        reference.distance(ssd, fit.profile),
-        reference.distance(ovle, fit.profile),
+        reference.distance(ssd, model.profile),
+        reference.distance(ovle, model.profile),
     )
 
 
@@ -93,6 +122,7 @@ def held_out(
     method: Method,
     truths: Mapping[float, Profile],
     seed: int,
+    meter: Meter,
 ) -> Tried:
     """Judge a method by points that it does not see; all methods get the same split.
 
@@ -109,7 +139,8 @@ def held_out(
     reference = known_reference(truths, points.voltage_v)
     if reference is None:
         reference = fitted_reference(unseen, _rng(seed, points, "reference"))
-    judgement = judge(fit.profile, unseen, reference, rng)
+    model = meter.clean(fit, points).profile
+    judgement = judge(model, unseen, reference, rng, seen=fit.profile)
     return Tried(name, points.voltage_v, judgement, seconds)
 
 

@@ -136,14 +136,9 @@ def fitted_reference(points: Points, rng: np.random.Generator) -> Reference:
     return Reference(fit.profile, fit.draws)
 
 
-def own_reference(fit: Fit, points: Points, rng: np.random.Generator) -> Reference:
-    """Let the posterior of a fit stand for the device it was fitted to.
-
-    The fit's distance from it is its own error. That of a fit without draws is told by a spline's
-    that is fitted to the same points.
-    """
-    posterior = fit if fit.draws is not None else Spline().fit(points, rng)
-    return Reference(posterior.profile, posterior.draws, own=True)
+def own_posterior(fit: Fit, points: Points, rng: np.random.Generator) -> Fit:
+    """Find what tells a fit's own error: its draws, else a spline's to the same points."""
+    return fit if fit.draws is not None else Spline().fit(points, rng)
 
 
 def known_reference(truths: Mapping[float, Profile], voltage_v: float) -> Reference | None:

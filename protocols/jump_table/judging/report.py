@@ -17,7 +17,7 @@ AT = (1 / 4, 1 / 2, 3 / 4)
 
 def fitted_lines(fits: Sequence[Fitted], method: str) -> Iterator[str]:
     """Tell mean and sigma of each amplitude, and how far the fit is from the device."""
-    axis_s = fits[0].fit.profile.conductance_s
+    axis_s = fits[0].model.profile.conductance_s
     places_s = _places_s(fits[0])
     heading = "".join(f"{'at ' + format_quantity(at_s, 'S', 3):>20}" for at_s in places_s)
     yield (
@@ -26,7 +26,7 @@ def fitted_lines(fits: Sequence[Fitted], method: str) -> Iterator[str]:
     )
     yield f"{'mean dG (sigma)':>20}{heading}"
     yield f"{'pulse':>9} {'points':>10}{'':>{20 * len(AT)}}{'SSD':>25}{'OVLE':>25}"
-    moments = [np.array(one.fit.profile.moments(places_s)) for one in fits]
+    moments = [np.array(one.model.profile.moments(places_s)) for one in fits]
     factor, unit = scale_of(float(np.abs(moments).max()), "S")
     for one, moment in zip(fits, moments, strict=True):
         told = (f"{mean:+.2f} ({sigma:.2f}) {unit}" for mean, sigma in factor * moment.T)
@@ -136,17 +136,17 @@ def fitted_figures(fits: Sequence[Fitted]) -> list[dict[str, Any]]:
             "at": [
                 {"conductance_s": at_s, "mean_s": float(mean), "sigma_s": float(sigma)}
                 for at_s, mean, sigma in zip(
-                    _places_s(one), *one.fit.profile.moments(_places_s(one)), strict=True
+                    _places_s(one), *one.model.profile.moments(_places_s(one)), strict=True
                 )
             ],
-            "fit": one.fit.figures,
+            "fit": one.seen.figures,
         }
         for one in fits
     ]
 
 
 def _places_s(one: Fitted) -> list[float]:
-    low_s, high_s = one.fit.profile.conductance_s[[0, -1]]
+    low_s, high_s = one.model.profile.conductance_s[[0, -1]]
     return [float(low_s + share * (high_s - low_s)) for share in AT]
 
 

@@ -8,13 +8,13 @@ from hil.protocols.jump_table.fitting.polynomial import Polynomial
 from hil.protocols.jump_table.fitting.spline import Spline
 from hil.protocols.jump_table.fitting.synthetic import synthetic
 from hil.protocols.jump_table.judging import judge as module
-from hil.protocols.jump_table.judging.fitted import LEAST_TO_SPLIT, fit_all, held_out
+from hil.protocols.jump_table.judging.fitted import LEAST_TO_SPLIT, Meter, fit_all, held_out
 from hil.protocols.jump_table.judging.judge import (
     Reference,
     fitted_reference,
     judge,
     known_reference,
-    own_reference,
+    own_posterior,
 )
 from hil.protocols.jump_table.judging.report import (
     compared_lines,
@@ -26,6 +26,8 @@ from hil.protocols.jump_table.judging.report import (
 from hil.protocols.jump_table.metrics import ovle, ssd
 from hil.protocols.jump_table.points import Points
 from hil.protocols.jump_table.profile import Floats, Profile
+from hil.protocols.jump_table.reading.measured import Measured
+from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
 AXIS_S = np.linspace(5e-6, 30e-6, 50)
 TRUTH = Profile(AXIS_S, 4e-6 - 0.15 * AXIS_S, np.full(50, 2e-6))
@@ -35,6 +37,10 @@ OFF = Profile(AXIS_S, TRUTH.mean_s + 1e-6, TRUTH.sigma_s)
 def drawn(count: int, seed: int = 0) -> Points:
     rng = np.random.default_rng(seed)
     return synthetic(TRUTH, count, 5e-6, 30e-6, rng, voltage_v=1.5)
+
+
+def meter(*amplitudes: Points) -> Meter:
+    return Meter(Measured(amplitudes, None, 5e-6, 30e-6, "drawn", "drawn.csv"))
 
 
 def rng() -> np.random.Generator:
@@ -53,10 +59,8 @@ def test_a_known_device_is_no_distance_from_itself_and_exact_from_others() -> No
 def test_points_that_a_model_was_not_fitted_to_do_not_make_it_look_better_or_worse() -> None:
     """The right model may be at 0; in a fit's own posterior it cannot be."""
     points = drawn(600)
-    other, own = (
-        fitted_reference(points, rng()),
-        own_reference(Spline().fit(points, rng()), points, rng()),
-    )
+    other = fitted_reference(points, rng())
+    own = Reference(other.profile, other.draws, own=True)
     assert other.draws is not None
     assert other.distance(ovle, TRUTH).low == 0
     assert own.distance(ovle, own.profile).low > 0
@@ -68,8 +72,8 @@ def test_points_that_a_model_was_not_fitted_to_do_not_make_it_look_better_or_wor
 def test_a_fit_without_draws_is_told_its_error_by_a_spline() -> None:
     points = drawn(600)
     fit = Binning().fit(points, rng())
-    reference = own_reference(fit, points, rng())
-    assert reference.own
+    posterior = own_posterior(fit, points, rng())
+    reference = Reference(posterior.profile, posterior.draws, own=True)
     exact = ovle(*fit.profile.moments(AXIS_S), TRUTH.mean_s, TRUTH.sigma_s)
     found = reference.distance(ovle, fit.profile)
     assert found.low < exact < found.high
@@ -102,7 +106,9 @@ def test_all_methods_are_judged_by_the_same_points_which_they_did_not_see() -> N
             seen.append(points.conductance_s)
             return super().fit(points, rng)
 
-    tried = [held_out(points, name, Kept(), {1.5: TRUTH}, 0) for name in ("one", "other")]
+    tried = [
+        held_out(points, name, Kept(), {1.5: TRUTH}, 0, meter(points)) for name in ("one", "other")
+    ]
     np.testing.assert_array_equal(seen[0], seen[1])
     assert [len(part) for part in seen] == [200, 200]
     for one in tried:
@@ -119,7 +125,7 @@ def test_all_methods_are_judged_by_the_same_points_which_they_did_not_see() -> N
 
 def test_too_few_points_are_fitted_but_not_judged_and_the_amplitude_is_named() -> None:
     points = drawn(LEAST_TO_SPLIT - 1)
-    tried = [held_out(points, "polynomial", Polynomial(), {}, 0)]
+    tried = [held_out(points, "polynomial", Polynomial(), {}, 0, meter(points))]
     assert tried[0].figures() == {"method": "polynomial", "voltage_v": 1.5, "seconds": None}
     for lines in (list(judged_lines(tried)), list(compared_lines(tried))):
         assert len(lines) == 1
@@ -128,7 +134,7 @@ def test_too_few_points_are_fitted_but_not_judged_and_the_amplitude_is_named() -
 
 
 def test_a_fit_is_told_in_a_unit_that_shows_it() -> None:
-    fits = [fit_all(drawn(400), Polynomial(), 0)]
+    fits = [fit_all(drawn(400), Polynomial(), 0, meter())]
     (row,) = list(fitted_lines(fits, "polynomial"))[3:]
     assert "uS" in row
     figures = fitted_figures(fits)[0]
@@ -138,10 +144,10 @@ def test_a_fit_is_told_in_a_unit_that_shows_it() -> None:
 
 
 def test_the_same_seed_gives_the_same_fit_and_bands() -> None:
-    one, again = (fit_all(drawn(200), Binning(), 4) for _ in range(2))
-    assert one.fit.draws is not None
-    assert again.fit.draws is not None
-    np.testing.assert_array_equal(one.fit.draws, again.fit.draws)
+    one, again = (fit_all(drawn(200), Binning(), 4, meter()) for _ in range(2))
+    assert one.seen.draws is not None
+    assert again.seen.draws is not None
+    np.testing.assert_array_equal(one.seen.draws, again.seen.draws)
     np.testing.assert_array_equal(one.pit, again.pit)
 
 
@@ -151,3 +157,25 @@ def test_of_very_many_points_a_part_is_drawn_to_judge_by(monkeypatch: pytest.Mon
     told = judge(TRUTH, drawn(5000), Reference(TRUTH), rng())
     assert told.points == 200
     assert 0.05 < told.ks.null_95 < 0.2
+
+
+def test_what_is_told_of_a_fit_to_noisy_readings_is_told_of_the_device() -> None:
+    draw = np.random.default_rng(5)
+    clean = drawn(4000, 5)
+    tau_s = 1e-6
+    errors = tau_s * draw.normal(size=(2, len(clean)))
+    readings_s = clean.conductance_s + errors[0]
+    noisy = Points(1.5, readings_s, clean.after_s + errors[1] - readings_s, -np.inf, np.inf)
+    noise = ReadNoise.constant(tau_s, 5e-6, 30e-6)
+    read = Meter(Measured((noisy,), None, -np.inf, np.inf, "drawn", "drawn.csv"), noise)
+    plain = Meter(read.measured)
+    inner = {1.5: TRUTH.on(np.linspace(9e-6, 26e-6, 40))}
+    told = [held_out(noisy, "spline", Spline(), inner, 0, one).judgement for one in (read, plain)]
+    assert told[0] is not None
+    assert told[1] is not None
+    assert told[0].ovle.value < 0.6 * told[1].ovle.value
+    assert told[0].ks == told[1].ks
+    fitted = fit_all(noisy, Spline(), 0, read)
+    at_s = np.array([15e-6, 20e-6])
+    assert fitted.seen.profile.moments(at_s)[1] == pytest.approx(np.sqrt(4 + 1.7) * 1e-6, rel=0.05)
+    assert fitted.model.profile.moments(at_s)[1] == pytest.approx(2e-6, rel=0.05)
