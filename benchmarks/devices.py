@@ -55,7 +55,12 @@ def curved() -> list[Device]:
     return [Device("pcm", pcm, 1.0), Device("TiOx -1.5 V", tiox, -1.5)]
 
 
+SIGNED = "spline, signed"
+"""The spline whose mean keeps to the side of zero that the pulse has."""
+
+
 def method(name: str) -> Method:
-    """Make a method with its own settings."""
-    made: Method = METHODS.load(name)()
+    """Make a method with its own settings, or the signed spline."""
+    settings = {"sign": "by-voltage"} if name == SIGNED else {}
+    made: Method = METHODS.load(name.partition(",")[0])(**settings)
     return made

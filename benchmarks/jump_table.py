@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
-from devices import Device, curved, method, target
+from devices import SIGNED, Device, curved, method, target
 from machine import Figure, machine, repeated
 from modeling_bias import network_part
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ TABLED = {
 """SSD, OVLE of SET and of RESET that an independent program gave for algorithm 1, 20 seeds."""
 
 METHODS_OF = {
-    "points": ("binning", "binning-cv", "polynomial", "spline"),
+    "points": ("binning", "binning-cv", "polynomial", "spline", SIGNED),
     "profiles": ("binning", "binning-cv", "kriging", "polynomial", "spline", "local"),
     "tiox": ("binning", "binning-cv", "optuna", "spline", "local"),
 }
@@ -105,21 +105,25 @@ def points_part(quick: bool) -> dict[str, Any]:
                 statistics.mean(mine) / theirs - 1
                 for mine, theirs in zip(row["binning"][:2], tabled, strict=True)
             ]
-            ratio = [
-                statistics.mean(a) / statistics.mean(b)
-                for a, b in zip(row["binning"][:2], row["spline"][:2], strict=True)
-            ]
+            ratio, signed = (
+                [
+                    statistics.mean(a) / statistics.mean(b)
+                    for a, b in zip(row["binning"][:2], row[name][:2], strict=True)
+                ]
+                for name in ("spline", SIGNED)
+            )
             print(f"{direction:>6} {count:>6} points")
             for name, found in row.items():
-                print(f"        {name:<12} {found.line()}")
+                print(f"        {name:<14} {found.line()}")
             print(
                 f"        binning beside an independent program's {tabled[0]:.4f} / "
                 f"{tabled[1]:.4f}: {off[0]:+.1%} / {off[1]:+.1%} (goal: within 10 %); spline "
-                f"{ratio[0]:.2f} / {ratio[1]:.2f} times nearer than binning"
+                f"{ratio[0]:.2f} / {ratio[1]:.2f} times nearer than binning, with a sign "
+                f"{signed[0]:.2f} / {signed[1]:.2f}"
             )
             figures[f"{direction} {count}"] = {
                 **{name: found.figures() for name, found in row.items()},
-                "off": off, "ratio": ratio,
+                "off": off, "ratio": ratio, "ratio with a sign": signed,
             }  # fmt: skip
     return figures
 

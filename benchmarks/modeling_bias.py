@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from devices import AXIS_S, HIGH_S, LOW_S, Device, method, target
+from devices import AXIS_S, HIGH_S, LOW_S, SIGNED, Device, method, target
 from machine import Figure
 from numpy.typing import NDArray
 from scipy.special import ndtr
@@ -33,7 +33,7 @@ WEIGHTS = 324 * 50 + 50 * 10
 SIGMAS_S = (0.2e-9, 1.2e-9, 2e-9, 4e-9, 12e-9)
 NON_LINEARITIES = (1, 2, 5, 10)
 RATES = (0.3, 1.0, 3.0)
-MODELS = {"binning": {}, "binning-cv": {}, "spline": {}, "spline, signed": {"sign": "by-voltage"}}
+MODELS = ("binning", "binning-cv", "spline", SIGNED)
 
 
 class Pictures(NamedTuple):
@@ -191,8 +191,7 @@ def trends_part(quick: bool, shown: Pictures, journal: Path) -> dict[str, Any]:
 
 def modelled(device: Mapping[str, Device], name: str, count: int, seed: int) -> Synapses:
     """Draw points of a device and fit both directions."""
-    settings = MODELS[name]
-    way = type(method(name.partition(",")[0]))(**settings)
+    way = method(name)
     rng = np.random.default_rng(seed)
     up, down = (
         way.fit(device[side].points(count, seed), rng).profile for side in ("SET", "RESET")
@@ -204,7 +203,7 @@ def bias_part(quick: bool, shown: Pictures, journal: Path) -> dict[str, Any]:
     """Modeling bias over the number of points, several data sets each (Fig. 3d)."""
     counts = (500,) if quick else (500, 1000, 4000, 10000)
     datasets, instances = (2, 2) if quick else (8, 4)
-    names = ("binning", "spline") if quick else tuple(MODELS)
+    names = ("binning", "spline") if quick else MODELS
     device = {side: target(side) for side in ("SET", "RESET")}
     models = {
         f"{name} {count}": [modelled(device, name, count, seed) for seed in range(datasets)]
