@@ -10,7 +10,7 @@ from hil.errors import StoreError
 
 def refuse_unwritable(path: Path) -> None:
     """Raise StoreError if a file cannot be written, before there is anything to lose."""
-    with _told(path):
+    with told(path):
         _part_of(path).unlink()
 
 
@@ -23,7 +23,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     StoreError
         If that place cannot be written, or is no plain file.
     """
-    with _told(path):
+    with told(path):
         part = _part_of(path)
         try:
             yield part
@@ -43,7 +43,7 @@ def _part_of(path: Path) -> Path:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
     """Turn what the operating system says about a file into a sentence."""
     try:
         yield

@@ -22,6 +22,7 @@ from hil.cli.settings import pairs, struct_of
 from hil.decode import unknown
 from hil.errors import ConfigError, MissingExtra
 from hil.keeper import Progress
+from hil.whole_file import refuse_unwritable, told
 
 if TYPE_CHECKING:
     from hil.protocols.jump_table.fitting.method import Method
@@ -145,7 +146,6 @@ def _methods(name: str, settings: tuple[str, ...], compare: str | None) -> "dict
 def _out(place: Path, method_name: str, out: Path | None) -> Path:
     """Find the place of the model file, and make sure that it can be written."""
     from hil.protocols.jump_table.models.model_file import refuse_other_name
-    from hil.whole_file import refuse_unwritable
 
     path = out or beside(place, f"{method_name}.toml")
     refuse_other_name(path)
@@ -305,10 +305,13 @@ def _draw(
         origin = caption_of(measured.header, Path(measured.source))
     caption = f"{origin}   |   {method_name}"
     drawn = [(one.points, one.seen, one.pit) for one in fits]
-    pictures = draw_fit(drawn, caption, path.with_suffix(".png"))
+    file = path.with_suffix(".png")
+    with told(file):
+        pictures = draw_fit(drawn, caption, file)
     if len({one.method for one in tried}) > 1:
-        beside = path.with_name(f"{path.stem}-compared.png")
-        pictures += draw_compare(scores(tried), origin, beside)
+        compared = path.with_name(f"{path.stem}-compared.png")
+        with told(compared):
+            pictures += draw_compare(scores(tried), origin, compared)
     return pictures
 
 

@@ -13,6 +13,7 @@ from hil.decode import decode_text
 from hil.errors import ConfigError
 from hil.keeper import Progress
 from hil.units import quantity
+from hil.whole_file import refuse_unwritable, told
 
 if TYPE_CHECKING:
     from hil.protocols.jump_table.bias.promise import Bias
@@ -94,6 +95,8 @@ def twin(
     show_measured(console, measured)
     comparison = Comparison(measured, model, seed)
     _show_task(console, comparison, model)
+    path = out or beside(place, f"twin-{comparison.name}.png")
+    refuse_unwritable(path)
     chosen = comparison.pair(_pair(pair)) if network is not None else None
     twins = _judged(console, comparison)
     bias = None
@@ -103,7 +106,6 @@ def twin(
             "cluster": cluster, "journal": beside(place, f"twin-{comparison.name}.jsonl"),
         }  # fmt: skip
         bias = _trained(console, comparison, chosen, network, training, seed, options)
-    path = out or beside(place, f"twin-{comparison.name}.png")
     pictures = _draw(path, comparison, twins, bias, place)
     for picture in pictures:
         console.line(f"picture  {picture}")
@@ -225,4 +227,5 @@ def _draw(
         )
         for one in twins
     ]  # fmt: skip
-    return draw_twin(compared, f"{origin}   |   {comparison.name}", path, bias=curve)
+    with told(path):
+        return draw_twin(compared, f"{origin}   |   {comparison.name}", path, bias=curve)

@@ -198,6 +198,7 @@ def test_a_simulated_device_is_its_own_twin(hil: Hil, run: Path) -> None:
         (("fit", "jump-table", "last", "--out", "model.txt"), "does not end in .toml"),
         (("twin", "last", "nothing.toml"), "cannot be read"),
         (("twin", "last", "stanford"), "has no jump tables"),
+        (("twin", "last", "tiox", "--out", "no/folder.png"), "no/folder.png cannot be written"),
         (("twin", "last", "neurosim-500"), "it is a model of other pulses"),
         (("twin", "last", "tiox", "--network", "nofolder"), "hil: there is no folder"),
         (("twin", "last", "tiox", "--network", "digits", "--pair", "1V,2V"), "to train with"),
@@ -266,3 +267,18 @@ def test_published_tables_and_neurosim_parameters_become_model_files(
         "--pulse-high", "500ns", "--out", "x.toml",
     )  # fmt: skip
     assert "an amplitude twice" in twice.err
+
+
+@pytest.mark.parametrize(
+    "command", [("fit", "jump-table", "last", "--method", "binning"), ("twin", "last", "tiox")]
+)
+def test_a_picture_that_does_not_fit_on_the_disk_is_named(
+    hil: Hil, run: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    told = hil(*command)
+    assert told.code == 1
+    assert ".png cannot be written (No space left on device)" in told.err

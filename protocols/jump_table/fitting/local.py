@@ -85,7 +85,8 @@ class Local(Method, frozen=True, kw_only=True):
         starts = np.unique(np.linspace(0, len(points) - size, self.rows).round().astype(int))
         mean_s, sigma_s = fit.profile.moments(nearby.conductance_s)
         residuals = (nearby.step_s - mean_s) / sigma_s
-        side = nearby.at_high.astype(int) - nearby.at_low.astype(int)
+        stopped = nearby.at_high.astype(int) - nearby.at_low.astype(int)
+        side = stopped if self.spline.censored else np.zeros_like(stopped)
         parts = [slice(start, start + size) for start in starts]
         placed = [_placed(residuals[one], side[one], self.quantiles) for one in parts]
         rows = np.array([laid_out(one, self.quantiles) for one in placed])

@@ -86,7 +86,7 @@ def compared_lines(tried: Sequence[Tried]) -> Iterator[str]:
         if one.judgement is not None:
             groups.setdefault(one.method, []).append(one)
     rows = {name: _means(group) for name, group in groups.items()}
-    for name in sorted(rows, key=lambda name: rows[name]["ovle"]):
+    for name in sorted(rows, key=lambda name: rows[name]["ssd"]):
         row = rows[name]
         took = format_quantity(row["seconds"], "s", 3)
         yield (

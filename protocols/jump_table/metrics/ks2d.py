@@ -140,7 +140,10 @@ def _ranks(values: Floats) -> Integers:
 
 
 def _checked(sample: ArrayLike, name: str) -> Floats:
-    points = np.asarray(sample, float)
+    try:
+        points = np.asarray(sample, float)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the {name} sample holds what is no number ({error})") from error
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ConfigError(f"the {name} sample is {points.shape}; it must be points, (n, 2)")
     if not np.isfinite(points).all():

@@ -92,6 +92,24 @@ def test_stopped_steps_are_as_many_as_the_table_says() -> None:
     assert told.mean() == pytest.approx(test.at_high[near].mean(), abs=0.06)
 
 
+def test_where_stops_are_taken_for_steps_the_shape_takes_them_so_too() -> None:
+    rng = np.random.default_rng(5)
+    points = drawn(2.0, 4000, rng)
+    g = np.full(1000, HIGH - 1e-9)
+    share = rng.uniform(size=1000)
+    beyond = {
+        censored: float(
+            np.mean(
+                Local(spline=Spline(censored=censored)).fit(points, rng).profile.quantile(g, share)
+                > 1.2e-9
+            )
+        )
+        for censored in (True, False)
+    }
+    assert beyond[True] > 0.13
+    assert beyond[False] < 0.09
+
+
 def test_stopped_residuals_are_placed_beyond_where_they_stopped() -> None:
     """Of two fifths of an exponential sample only where it is above is known."""
     rng = np.random.default_rng(6)

@@ -137,6 +137,7 @@ def test_one_dimension_is_scipys_distance(x, y):
         (np.zeros(4), "must be points"),
         ([(0.0, np.nan), (1.0, 1.0)], "NaN or infinity in 1 points"),
         ([(np.inf, 0.0)], "NaN or infinity in 1 points"),
+        ([("a", "b")], "holds what is no number"),
     ],
 )
 @pytest.mark.parametrize("distance", [ks2d, fasano_franceschini])
