@@ -76,6 +76,8 @@ class TestShipped(BenchContract):
             yield bench
 
     def a_pulse(self, bench: Bench) -> Program:
+        if bench.name == "neurosim":  # knows no others
+            return pulse(3.2, high_s=300e-6, edge_s=1e-6)
         return pulse(min(1.5, bench.limits.switching.positive_v), high_s=500e-9)
 
 

@@ -339,7 +339,8 @@ def test_current_grows_with_voltage_and_vacancies(ns: list[float], voltages: lis
     model = Jart()
     state = cells_at(ns, model)
     current_a = np.array([model.current_a(state, v) for v in voltages])
-    slack = 1e-9 * np.abs(current_a)
+    # the inner voltages are solved to their last bits, which is this much of a current
+    slack = 1e-9 * np.abs(current_a) + 1e-15
     assert np.all(np.diff(current_a, axis=0) >= -slack[1:])
     assert np.all(np.diff(np.abs(current_a), axis=1) >= -slack[:, 1:])
 
