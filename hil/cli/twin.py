@@ -45,7 +45,7 @@ def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None
 )  # fmt: skip
 @click.option(
     "--rates", metavar="RATE,RATE",
-    help="Learning rates to try on the device, 0.03 to 10 if left out; one is taken as it is.",
+    help="Learning rates to try on the device, 0.003 to 10 if left out; one is taken as it is.",
 )  # fmt: skip
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of the training: epochs=20."

@@ -26,7 +26,7 @@ from hil.protocols.jump_table.profile import Floats, Profile
 DIGITS = "digits"
 """Names the pictures that come with scikit-learn."""
 
-RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 SEARCH_EPOCHS = 10
 """Over how many epochs a learning rate is judged (Yousuf 2023, section II.C)."""
