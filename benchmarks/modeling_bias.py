@@ -1,6 +1,5 @@
 """The network part of ``benchmarks/jump_table.py``: writes, epochs, accuracy, modeling bias."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -228,7 +227,6 @@ def bias_part(quick: bool, shown: Pictures, journal: Path) -> dict[str, Any]:
 
 def network_part(quick: bool, mnist: Path | None) -> dict[str, Any]:
     """Measure all of it; networks that are finished are kept while the program runs."""
-    os.environ["OMP_NUM_THREADS"] = "1"
     shown = pictures(mnist, 3 if quick else 10)
     if mnist is None:
         print("\nno --mnist FOLDER: trained on scikit-learn's digits, the figures are not MNIST's")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hil.protocols.jump_table.reading.read_noise import ReadNoise
 
 LARGEST_NOISE = 0.5
-"""Largest rms of a reading over its value in a model: beyond it readings would be below 0."""
+"""Largest `white` that the layer `noise` of a model takes."""
 
 _FILES = (".csv", ".txt", ".tsv", ".dat")
 _SIEMENS = Annotated[tuple[float, ...], quantity("S", "bounds")]
@@ -138,13 +138,11 @@ def noise_of(
     measured: "Measured", told_s: float | None, seed: int
 ) -> "tuple[ReadNoise | None, str]":
     """Take the read noise as told, or from the 0 V pulses, and say what is known of it."""
-    from hil.protocols.jump_table.reading.read_noise import NO_CONTROL, ReadNoise, read_noise
+    from hil.protocols.jump_table.reading.read_noise import ReadNoise, read_noise
 
     if told_s is not None:
         noise = ReadNoise.constant(told_s, *measured.range_s)
         return noise, f"a reading is off by {format_quantity(told_s, 'S', 3)} rms, as told"
-    if measured.control is None:
-        return None, NO_CONTROL
     try:
         noise = read_noise(measured.control, seed)
     except ConfigError as error:
@@ -155,7 +153,7 @@ def noise_of(
         for values in (noise.tau_s, noise.low_s, noise.high_s)
     )
     return noise, (
-        f"{len(measured.control):,} pulses of 0 V: a reading is off by {tau} rms ({low} to "
+        f"{noise.points:,} pulses of 0 V: a reading is off by {tau} rms ({low} to "
         f"{high}) at {format_quantity(float(noise.conductance_s[middle]), 'S', 3)}, "
         f"{noise.relative:.2g} of its value on average"
     )

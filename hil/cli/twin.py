@@ -89,7 +89,7 @@ def twin(
     from hil.protocols.jump_table.judging.twin import Comparison
 
     console = Console(as_json)
-    training = _training(settings, network)
+    training, tried = _training(settings, network), _rates(rates)
     place = place_of(source, runs_folder)
     measured = measured_of(place, bounds, cell, voltage, read_noise, one_sided=True)
     show_measured(console, measured)
@@ -102,7 +102,7 @@ def twin(
     bias = None
     if network is not None and chosen is not None:
         options = {
-            "instances": instances, "rates": _rates(rates), "workers": workers,
+            "instances": instances, "rates": tried, "workers": workers,
             "cluster": cluster, "journal": beside(place, f"twin-{comparison.name}.jsonl"),
         }  # fmt: skip
         bias = _trained(console, comparison, chosen, network, training, seed, options)

@@ -1,4 +1,4 @@
-"""Tasks on a Dask cluster that runs already: ``dask scheduler``, and ``dask worker ADDRESS``."""
+"""Tasks on a Dask cluster: ``dask scheduler``, and ``dask worker ADDRESS --nthreads 1``."""
 
 import gc
 import logging
@@ -105,7 +105,7 @@ def _client(distributed: Any, address: str) -> Iterator[Any]:
         except TimeoutError as error:
             raise CampaignError(
                 f"the Dask scheduler at {address} has no workers; start some with "
-                f"dask worker {address}"
+                f"dask worker {address} --nthreads 1"
             ) from error
         yield client
 
@@ -132,6 +132,12 @@ def _version(package: str) -> str:
 def _refuse_strangers(client: Any, function: str) -> None:
     """Refuse workers that could not do the tasks, or not as it is done here."""
     ours, _ = about(function)
+    for worker, threads in client.nthreads().items():
+        if threads > 1:
+            raise ConfigError(
+                f"worker {worker} does {threads} tasks in one process, which share its "
+                "threads; start workers with --nthreads 1 (and --nworkers for more of them)"
+            )
     for worker, answer in client.run(about, function, on_error="return").items():
         if isinstance(answer, OSError):
             continue  # it is gone by now

@@ -129,6 +129,7 @@ def perform(name: str, task: bytes) -> Outcome:
     One thread, so that as many processes as there are processors do not fight over them, and so
     that sums are added up in one order wherever the task is done.
     """
+    import scipy.linalg.blas  # noqa: F401 - the limit is for libraries that are there by then
     from threadpoolctl import threadpool_limits
 
     try:

@@ -66,7 +66,7 @@ class Profile:
     def on(self, conductance_s: ArrayLike) -> "Profile":
         """Return the same distribution on another axis."""
         axis_s = np.asarray(conductance_s, float)
-        shape = None if self.shape is None else self._shape_at(axis_s)
+        shape = None if self.shape is None else self._rows_at(self.shape, axis_s)
         return Profile(axis_s, *self.moments(axis_s), shape)
 
     def quantile(self, conductance_s: Floats, share: Floats) -> Floats:
@@ -76,7 +76,7 @@ class Profile:
         mean_s, sigma_s = self.moments(conductance_s)
         if self.shape is None:
             return np.asarray(mean_s + sigma_s * ndtri(share))
-        rows = self._shape_at(conductance_s)
+        rows = self._rows_at(self.shape, conductance_s)
         last = rows.shape[1] - 1
         left = np.minimum((share * last).astype(int), last - 1)[:, None]
         below, above = (np.take_along_axis(rows, left + k, axis=1)[:, 0] for k in (0, 1))
@@ -92,13 +92,9 @@ class Profile:
         z = (step_s - mean_s) / sigma_s
         if self.shape is None:
             return np.asarray(ndtr(z))
-        rows = self._shape_at(conductance_s)
-        last = rows.shape[1] - 1
-        above = (rows <= z[:, None]).sum(axis=1)
-        left = np.clip(above - 1, 0, last - 1)[:, None]
-        q0, q1 = (np.take_along_axis(rows, left + k, axis=1)[:, 0] for k in (0, 1))
+        left, last, q0, q1 = _around(self._rows_at(self.shape, conductance_s), z)
         part = np.where(q1 > q0, (z - q0) / np.where(q1 > q0, q1 - q0, 1.0), 1.0)
-        return np.asarray(np.clip((left[:, 0] + np.clip(part, 0, 1)) / last, 0.0, 1.0))
+        return np.asarray(np.clip((left + np.clip(part, 0, 1)) / last, 0.0, 1.0))
 
     def log_density(self, conductance_s: Floats, step_s: Floats) -> Floats:
         """Give the logarithm of the density of a step (1/S), (points,) each.
@@ -110,26 +106,36 @@ class Profile:
         log_normal = -0.5 * z * z - 0.5 * np.log(2 * np.pi) - np.log(sigma_s)
         if self.shape is None:
             return np.asarray(log_normal)
-        rows = self._shape_at(conductance_s)
-        last = rows.shape[1] - 1
-        above = (rows <= z[:, None]).sum(axis=1)
-        inside = (above > 0) & (above <= last)
-        left = np.clip(above - 1, 0, last - 1)[:, None]
-        q0, q1 = (np.take_along_axis(rows, left + k, axis=1)[:, 0] for k in (0, 1))
+        rows = self._rows_at(self.shape, conductance_s)
+        _, last, q0, q1 = _around(rows, z)
+        inside = (rows[:, 0] <= z) & (z < rows[:, -1])
         width = np.maximum(q1 - q0, 1e-6)
         density = np.where(inside, 1.0 / (last * width * sigma_s), 0.0)
         with np.errstate(divide="ignore"):
             log_shaped = np.log((1 - NORMAL_SHARE) * density)
         return np.asarray(np.logaddexp(log_shaped, np.log(NORMAL_SHARE) + log_normal))
 
-    def _shape_at(self, conductance_s: Floats) -> Floats:
-        """Interpolate the quantiles between the rows at both sides of each conductance."""
-        assert self.shape is not None  # noqa: S101
-        axis_s = self.conductance_s
-        right = np.clip(np.searchsorted(axis_s, conductance_s), 1, len(axis_s) - 1)
-        part = (conductance_s - axis_s[right - 1]) / (axis_s[right] - axis_s[right - 1])
-        part = np.clip(part, 0.0, 1.0)[:, None]
-        return np.asarray((1 - part) * self.shape[right - 1] + part * self.shape[right])
+    def _rows_at(self, shape: Floats, conductance_s: Floats) -> Floats:
+        """Interpolate quantiles between the rows around each conductance, (points, k)."""
+        return interpolated(self.conductance_s, shape.T, conductance_s).T
+
+
+def interpolated(axis_s: Floats, curves: Floats, at_s: Floats) -> Floats:
+    """Interpolate curves (..., m) on one axis (m,) at conductances (S), (n,): (..., n).
+
+    Beyond the ends of the axis they stay as they are there.
+    """
+    right = np.clip(np.searchsorted(axis_s, at_s), 1, len(axis_s) - 1)
+    part = np.clip((at_s - axis_s[right - 1]) / (axis_s[right] - axis_s[right - 1]), 0.0, 1.0)
+    return np.asarray((1 - part) * curves[..., right - 1] + part * curves[..., right])
+
+
+def _around(rows: Floats, z: Floats) -> tuple[NDArray[np.int64], int, Floats, Floats]:
+    """Find the two quantiles around each z: number of the lower, of the last, and both values."""
+    last = rows.shape[1] - 1
+    left = np.clip((rows <= z[:, None]).sum(axis=1) - 1, 0, last - 1)
+    below, above = (np.take_along_axis(rows, left[:, None] + k, axis=1)[:, 0] for k in (0, 1))
+    return left, last, below, above
 
 
 def _are_quantiles(shape: Floats, rows: int) -> bool:

@@ -192,6 +192,7 @@ def test_a_simulated_device_is_its_own_twin(hil: Hil, run: Path) -> None:
         (("fit", "jump-table", "last", "--compare", "binnin"), "did you mean 'binning'?"),
         (("fit", "jump-table", "last", "--set", "bins=3"), "there is no setting 'bins'"),
         (("fit", "jump-table", "last", "--set", "basis=3"), ">= 5"),
+        (("fit", "jump-table", "last", "--voltage", "1V"), "tells its amplitudes itself"),
         (("fit", "jump-table", "last", "--bounds", "5uS"), "write two rising conductances"),
         (("fit", "jump-table", "last", "--bounds", "10uS,20uS"), "beyond the bounds"),
         (("fit", "jump-table", "last", "--bounds", "5V,30V"), "not in S"),

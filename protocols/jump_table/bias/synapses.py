@@ -23,7 +23,7 @@ class Synapses:
 
     Mean and sigma are tabled in 1,024 equal steps of G, so that a look-up takes the same time
     whatever the profile; between them they are linear. A linear profile keeps its values, at a
-    kink they are off by at most an eighth of a step times the change of slope. Quantiles of a
+    kink they are off by at most a quarter of a step times the change of slope. Quantiles of a
     shape are tabled in 128 steps.
 
     Attributes

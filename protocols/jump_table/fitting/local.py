@@ -11,7 +11,7 @@ from hil.protocols.jump_table.fitting.method import Fit, Method
 from hil.protocols.jump_table.fitting.shapes import laid_out, moments
 from hil.protocols.jump_table.fitting.spline import Spline
 from hil.protocols.jump_table.points import Points
-from hil.protocols.jump_table.profile import Floats, Profile
+from hil.protocols.jump_table.profile import Floats, Profile, interpolated
 
 _ROUNDS = 6
 """How often what stopped steps would have been is drawn anew from the shape that it makes."""
@@ -94,9 +94,11 @@ class Local(Method, frozen=True, kw_only=True):
         centres_s = np.array([np.median(nearby.conductance_s[one]) for one in parts])
         fit = replace(fit, figures={**fit.figures, "windows": len(starts), "window_points": size})
         shaped = _with_shape(fit, centres_s, _drawn_to_normal(rows, kept))
-        if shaped.draws is None or not (kept.mean or kept.sigma):
+        if fit.draws is None or shaped.draws is None or not (kept.mean or kept.sigma):
             return shaped
-        off, wider = _weighed_anew(fit, nearby.conductance_s, parts, placed, rng)
+        off, wider = _weighed_anew(
+            fit.profile, fit.draws, nearby.conductance_s, parts, placed, rng
+        )
         for one, mean, sigma in zip(shaped.draws, kept.mean * off, wider**kept.sigma, strict=True):
             one[0] += one[1] * np.interp(shaped.profile.conductance_s, centres_s, mean)
             one[1] *= np.interp(shaped.profile.conductance_s, centres_s, sigma)
@@ -168,14 +170,21 @@ def _kept(chance: float, seen: float) -> float:
 
 
 def _weighed_anew(
-    fit: Fit, at_s: Floats, parts: list[slice], placed: list[Floats], rng: np.random.Generator
+    profile: Profile,
+    draws: Floats,
+    at_s: Floats,
+    parts: list[slice],
+    placed: list[Floats],
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     """Tell how the windows' means (off) and sigmas (times) change with weights and spline.
 
     Parameters
     ----------
-    fit : Fit
-        The spline, with draws.
+    profile : Profile
+        Of the spline.
+    draws : (draws, 2, m) float64
+        Its mean and sigma (S), drawn.
     at_s : (n,) float64
         Conductances (S), rising.
     parts, placed : lists of slices of the points and of (size,) float64
@@ -188,30 +197,20 @@ def _weighed_anew(
     off, times : (draws, windows) float64
         Each draw's.
     """
-    assert fit.draws is not None  # noqa: S101
-    off, times = np.empty((2, len(fit.draws), len(parts)))
-    for first in range(0, len(fit.draws), max(1, _HELD // len(at_s))):
+    off, times = np.empty((2, len(draws), len(parts)))
+    for first in range(0, len(draws), max(1, _HELD // len(at_s))):
         some = slice(first, first + max(1, _HELD // len(at_s)))
-        weights = rng.standard_exponential((len(fit.draws[some]), len(at_s)))
+        weights = rng.standard_exponential((len(draws[some]), len(at_s)))
         for k, (part, z) in enumerate(zip(parts, placed, strict=True)):
-            mean_s, sigma_s = fit.profile.moments(at_s[part])
-            means_s, sigmas_s = _at(fit, some, at_s[part])
+            mean_s, sigma_s = profile.moments(at_s[part])
+            curves = interpolated(profile.conductance_s, draws[some], at_s[part])
+            means_s, sigmas_s = curves.swapaxes(0, 1)
             again = (mean_s + sigma_s * z - means_s) / sigmas_s
             weight = weights[:, part] / weights[:, part].sum(axis=1, keepdims=True)
             middle = (weight * again).sum(axis=1)
             spread = np.sqrt((weight * (again - middle[:, None]) ** 2).sum(axis=1))
             off[some, k], times[some, k] = middle - z.mean(), spread / z.std()
     return off, times
-
-
-def _at(fit: Fit, some: slice, at_s: Floats) -> Floats:
-    """Interpolate means and sigmas of some draws (S), (2, draws, n)."""
-    assert fit.draws is not None  # noqa: S101
-    axis_s = fit.profile.conductance_s
-    right = np.clip(np.searchsorted(axis_s, at_s), 1, len(axis_s) - 1)
-    part = np.clip((at_s - axis_s[right - 1]) / (axis_s[right] - axis_s[right - 1]), 0, 1)
-    curves = fit.draws[some].swapaxes(0, 1)
-    return np.asarray(curves[..., right - 1] + part * np.diff(curves)[..., right - 1])
 
 
 def _with_shape(fit: Fit, centres_s: Floats, rows: Floats) -> Fit:

@@ -89,7 +89,7 @@ class PolynomialSpace:
         }
 
     def profile(self, parameters: Mapping[str, float]) -> Profile:
-        """Tabulate mean and sigma; sigma stays above a hundredth of the typical one."""
+        """Tabulate mean and sigma; sigma stays above a tenth of the typical one."""
         axis_s = np.linspace(self.low_s, self.high_s, _ROWS)
         scaled = np.linspace(-1.0, 1.0, _ROWS)
         mean_s, sigma_s = (

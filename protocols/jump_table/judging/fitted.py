@@ -78,7 +78,7 @@ class Fitted:
 
 def fit_all(points: Points, method: Method, seed: int, meter: Meter) -> Fitted:
     """Fit one amplitude to all its points, and tell its own error."""
-    rng = _rng(seed, points, "fit")
+    rng = rng_of(seed, points, "fit")
     fit = method.fit(points, rng)
     posterior = meter.clean(own_posterior(fit, points, rng), points)
     reference = Reference(posterior.profile, posterior.draws, own=True)
@@ -131,20 +131,20 @@ def held_out(
     """
     if len(points) < LEAST_TO_SPLIT:
         return Tried(name, points.voltage_v, None, None)
-    seen, unseen = points.split(_rng(seed, points, "split"), [1 - HELD_OUT, HELD_OUT])
-    rng = _rng(seed, points, name)
+    seen, unseen = points.split(rng_of(seed, points, "split"), [1 - HELD_OUT, HELD_OUT])
+    rng = rng_of(seed, points, name)
     began_s = time.perf_counter()
     fit = method.fit(seen, rng)
     seconds = time.perf_counter() - began_s
     reference = known_reference(truths, points.voltage_v)
     if reference is None:
-        reference = fitted_reference(unseen, _rng(seed, points, "reference"))
+        reference = fitted_reference(unseen, rng_of(seed, points, "reference"))
     model = meter.clean(fit, points).profile
     judgement = judge(model, unseen, reference, rng, seen=fit.profile)
     return Tried(name, points.voltage_v, judgement, seconds)
 
 
-def _rng(seed: int, points: Points, purpose: str) -> np.random.Generator:
+def rng_of(seed: int, points: Points, purpose: str) -> np.random.Generator:
     """Make the generator of a purpose; it knows nothing of other methods and amplitudes."""
     amplitude = round(points.voltage_v * 1e6) & 0xFFFFFFFF
     return np.random.default_rng([seed, amplitude, *purpose.encode()])

@@ -9,6 +9,7 @@ import numpy as np
 from hil.errors import ConfigError
 from hil.protocols.jump_table.bias.synapses import Synapses
 from hil.protocols.jump_table.fitting.local import Local
+from hil.protocols.jump_table.judging.fitted import rng_of
 from hil.protocols.jump_table.judging.judge import (
     Judgement,
     fitted_reference,
@@ -89,7 +90,7 @@ class Comparison:
 
     def twin(self, points: Points) -> Twin:
         """Judge the model's table for one amplitude."""
-        rng = np.random.default_rng([self.seed, round(points.voltage_v * 1e6) & 0xFFFFFFFF])
+        rng = rng_of(self.seed, points, "twin")
         model = self.profiles[points.voltage_v]
         reference = known_reference(self.truths, points.voltage_v)
         if reference is None:

@@ -95,7 +95,8 @@ def pit_interval(
 def redraw(profile: Profile, points: Points, rng: np.random.Generator) -> Points:
     """Draw a step from a table at each point's conductance, and stop it at the points' bounds."""
     at_s = points.conductance_s
-    step_s = profile.quantile(at_s, rng.random(len(at_s)))
+    # a share of 0 is infinitely far out in a normal distribution
+    step_s = profile.quantile(at_s, np.maximum(rng.random(len(at_s)), 1e-300))
     return Points(
         points.voltage_v,
         at_s,

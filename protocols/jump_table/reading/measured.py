@@ -150,6 +150,8 @@ def read_points(
     StoreError
         For a folder that is no run.
     """
+    if read_noise_s is not None and not 0 < read_noise_s < np.inf:
+        raise ConfigError(f"read_noise_s {read_noise_s:g} S must be above 0 and finite")
     path = Path(source)
     taken = _taken(path, cell, voltage_v)
     grouped = _grouped(taken.pulses, taken.text)
@@ -157,7 +159,10 @@ def read_points(
     driven = [one for one in grouped if one.voltage_v != 0]
     if not driven:
         raise ConfigError(f"{taken.text} holds no pulses but 0 V; there is nothing to fit")
-    bounds = _bounds(grouped, bounds_s, _noise(control, read_noise_s), taken.text)
+    if bounds_s is None:
+        bounds = found_bounds(np.concatenate([one.after_s for one in grouped]))
+    else:
+        bounds = _bounds(grouped, bounds_s, _noise(control, read_noise_s), taken.text)
     amplitudes = tuple(bounded(one, bounds) for one in driven)
     for one in amplitudes:
         _check(one, taken.text)
@@ -177,6 +182,10 @@ def _taken(path: Path, cell: int | None, voltage_v: float | None) -> _Source:
     if path.name == FILE:
         path = path.parent
     if path.is_dir():
+        if voltage_v is not None:
+            raise ConfigError(
+                f"{path} tells its amplitudes itself; leave the voltage (--voltage) out"
+            )
         return _of_run(path, cell)
     if not path.exists():
         raise ConfigError(f"there is no run folder or file {path}; hil runs lists the runs")
@@ -250,8 +259,6 @@ def _refuse_wrong(pulses: Pulses) -> None:
 def _noise(control: Points | None, read_noise_s: float | None) -> ReadNoise | None:
     """Give the read noise that is known."""
     if read_noise_s is not None:
-        if not 0 < read_noise_s < np.inf:
-            raise ConfigError(f"read_noise_s {read_noise_s:g} S must be above 0 and finite")
         return ReadNoise.constant(read_noise_s, read_noise_s, 1.0)
     if control is None or len(control) < LEAST or not np.ptp(control.step_s):
         return None
@@ -260,16 +267,13 @@ def _noise(control: Points | None, read_noise_s: float | None) -> ReadNoise | No
 
 def _bounds(
     grouped: list[Points],
-    bounds_s: tuple[float, float] | None,
+    bounds_s: tuple[float, float],
     noise: ReadNoise | None,
     where: str,
 ) -> Bounds:
-    after_s = np.concatenate([one.after_s for one in grouped])
-    if bounds_s is None:
-        return found_bounds(after_s)
     bounds = given_bounds(bounds_s, noise)
-    before_s = np.concatenate([one.conductance_s for one in grouped])
-    refuse_beyond(bounds, np.concatenate([before_s, after_s]), where)
+    readings_s = [values for one in grouped for values in (one.conductance_s, one.after_s)]
+    refuse_beyond(bounds, np.concatenate(readings_s), where)
     return bounds
 
 
@@ -279,7 +283,7 @@ def _check(points: Points, where: str) -> None:
     if len(points) < FEWEST:
         raise ConfigError(
             f"{named}: {len(points)} points are too few, {FEWEST} are the least; on the profile "
-            "of Yousuf 2023, 500 give an SSD of 0.023 and 4,000 one of 0.009"
+            "of Yousuf 2023, 500 give an SSD of 0.021 and 4,000 one of 0.008"
         )
     if np.ptp(points.conductance_s) <= 1e-9 * points.conductance_s.max():
         raise ConfigError(

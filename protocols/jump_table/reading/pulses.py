@@ -77,6 +77,8 @@ def pulses_of_file(path: Path, cell: int | None, voltage_v: float | None) -> Pul
     """
     file = Delimited(path)
     columns = _columns(file)
+    if voltage_v is not None and "pulse_voltage" in columns:
+        raise ConfigError(f"{path} tells its amplitudes itself; leave the voltage (--voltage) out")
     if "before" in columns and "after" in columns and "pulse_voltage" in columns:
         return _pairs(file, columns, cell)
     if "conductance" in columns and "step" in columns:

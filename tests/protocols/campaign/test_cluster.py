@@ -168,6 +168,14 @@ def test_a_scheduler_without_workers_is_told(
         run_campaign(answer, tasks("", 1), journal=tmp_path / "journal", cluster=dask.address)
 
 
+def test_workers_whose_tasks_would_share_a_process_are_refused(
+    tmp_path: Path, dask: Cluster
+) -> None:
+    dask.start(WORKER.replace("--nthreads 1", "--nthreads 2"))
+    with pytest.raises(ConfigError, match=r"does 2 tasks in one process.*--nthreads 1"):
+        run_campaign(answer, tasks("", 1), journal=tmp_path / "journal", cluster=dask.address)
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere at all"])
 def test_no_scheduler_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
